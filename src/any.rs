@@ -1,0 +1,160 @@
+//! [`AnyHandle`]: a handle whose type is not known where it is used.
+
+use crate::error::Error;
+use crate::handle::{Handle, Removal};
+use crate::raw::explain::{explain, type_of};
+use crate::raw::lookup::Want;
+use crate::raw::thread;
+use std::any::{TypeId, type_name};
+use std::fmt;
+use std::num::NonZeroU64;
+use std::panic::Location;
+
+/// A handle of any type, for a C `destroy(handle)` that serves every kind.
+///
+/// ```
+/// use haft::{AnyHandle, Handle, Removal};
+///
+/// # fn main() -> Result<(), haft::Error> {
+/// let bits = Handle::new(3.5_f32).to_bits();
+/// let any = AnyHandle::from_bits(bits).unwrap();
+/// assert_eq!(any.type_name()?, "f32");
+/// assert!(any.downcast::<String>().is_err());
+/// assert_eq!(any.remove()?, Removal::Dropped);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct AnyHandle(NonZeroU64);
+
+impl AnyHandle {
+    /// The handle with these bits, `None` for zero only.
+    #[inline]
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Option<Self> {
+        match NonZeroU64::new(bits) {
+            Some(bits) => Some(Self(bits)),
+            None => None,
+        }
+    }
+
+    /// The bits, for C.
+    #[inline]
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        self.0.get()
+    }
+
+    /// As [`Handle::to_ptr`].
+    #[cfg(target_pointer_width = "64")]
+    #[inline]
+    #[must_use]
+    pub fn to_ptr(self) -> *mut core::ffi::c_void {
+        std::ptr::without_provenance_mut(self.0.get() as usize)
+    }
+
+    /// As [`Handle::from_ptr`].
+    #[cfg(target_pointer_width = "64")]
+    #[inline]
+    #[must_use]
+    pub fn from_ptr(pointer: *mut core::ffi::c_void) -> Option<Self> {
+        Self::from_bits(pointer.addr() as u64)
+    }
+
+    /// Removes the handle, whatever it is, from whatever registry: as [`Handle::remove`], and two exchanges on a cache line of
+    /// this thread. Lock-free.
+    ///
+    /// # Errors
+    ///
+    /// Every integer that is not a live handle gives an [`Error`] that says why.
+    #[track_caller]
+    pub fn remove(self) -> Result<Removal, Error> {
+        match thread::remove_any(self.to_bits(), Location::caller()) {
+            Some(was_dropped) => Ok(Removal::new(was_dropped)),
+            None => Err(self.explain()),
+        }
+    }
+
+    /// The name of the value's type. Two exchanges on a cache line of this thread; lock-free.
+    ///
+    /// # Errors
+    ///
+    /// As for [`remove`](Self::remove).
+    pub fn type_name(self) -> Result<&'static str, Error> {
+        type_of(self.to_bits()).map(|info| info.name()).ok_or_else(|| self.explain())
+    }
+
+    /// The handle with its type, where it is live and has that type now. Costs as [`type_name`](Self::type_name).
+    ///
+    /// # Errors
+    ///
+    /// [`WrongType`](crate::ErrorKind::WrongType) with both names, or as for [`remove`](Self::remove).
+    pub fn downcast<T: Send + Sync + 'static>(self) -> Result<Handle<T>, Error> {
+        match type_of(self.to_bits()) {
+            Some(info) if info.id == TypeId::of::<T>() => Ok(Handle::from_issued(self.to_bits())),
+            _ => {
+                let finding = explain(self.to_bits(), Some(TypeId::of::<T>()), Want::Type);
+                Err(Error::new(self.to_bits(), Some(type_name::<T>()), finding))
+            }
+        }
+    }
+
+    /// Whether the handle is live now. The next moment it may not be.
+    #[must_use]
+    pub fn is_live(self) -> bool {
+        type_of(self.to_bits()).is_some()
+    }
+
+    #[cold]
+    fn explain(self) -> Error {
+        Error::new(self.to_bits(), None, explain(self.to_bits(), None, Want::Type))
+    }
+}
+
+impl<T> From<Handle<T>> for AnyHandle {
+    #[inline]
+    fn from(handle: Handle<T>) -> Self {
+        Self(handle.into())
+    }
+}
+
+impl From<AnyHandle> for u64 {
+    #[inline]
+    fn from(handle: AnyHandle) -> Self {
+        handle.to_bits()
+    }
+}
+
+impl TryFrom<u64> for AnyHandle {
+    type Error = Error;
+
+    /// As [`AnyHandle::from_bits`], with an [`Error`] of kind [`Null`](crate::ErrorKind::Null) for zero.
+    fn try_from(bits: u64) -> Result<Self, Error> {
+        Self::from_bits(bits).ok_or(Error::null(None))
+    }
+}
+
+impl fmt::Debug for AnyHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AnyHandle({self:#018x})")
+    }
+}
+
+impl fmt::Display for AnyHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:#018x}")
+    }
+}
+
+impl fmt::LowerHex for AnyHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::LowerHex::fmt(&self.0, f)
+    }
+}
+
+impl fmt::UpperHex for AnyHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::UpperHex::fmt(&self.0, f)
+    }
+}

@@ -1,0 +1,419 @@
+//! [`Handle`]: the integer.
+
+use crate::error::{Error, Full};
+use crate::guard::Ref;
+use crate::raw::explain::explain;
+use crate::raw::lookup::Want;
+use crate::raw::shard::Exhausted;
+use crate::raw::{registry, thread};
+use std::any::{TypeId, type_name};
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::num::NonZeroU64;
+use std::panic::Location;
+
+/// The name of a `T` that lives in a registry: 64 bits that C can hold.
+///
+/// A handle is `Copy`, as large as a `u64`, never zero, and never equal to any other handle of this process, past or to
+/// come. It keeps nothing alive and owns nothing: dropping it does nothing, and a value stays until [`remove`](Self::remove),
+/// [`take`](Self::take) or [`delete`](Self::delete).
+///
+/// ```text
+/// 63            33 32         19 18    13 12         1  0
+/// +---------------+-------------+--------+------------+---+
+/// | generation 31 |  shard 14   | page 6 |  slot 12   | 1 |
+/// +---------------+-------------+--------+------------+---+
+/// ```
+///
+/// It finds its value in whatever [`Registry`](crate::Registry) of `T` that is; a registry's own methods insist on their own.
+///
+/// ```
+/// use haft::Handle;
+///
+/// # fn main() -> Result<(), haft::Error> {
+/// let handle = Handle::new(String::from("session"));
+/// let bits: u64 = handle.to_bits();                       // give this to C
+///
+/// let back = Handle::<String>::from_bits(bits).unwrap();  // in the callback
+/// assert_eq!(back.get()?.len(), 7);
+/// back.remove()?;
+/// assert!(back.get().is_err());
+/// # Ok(())
+/// # }
+/// ```
+#[repr(transparent)]
+pub struct Handle<T> {
+    bits: NonZeroU64,
+    _value: PhantomData<fn() -> T>,
+}
+
+/// What a removal did with the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Removal {
+    /// The value was dropped before the call returned.
+    Dropped,
+    /// Somebody holds the value; the last one who lets go drops it.
+    Deferred,
+}
+
+impl Removal {
+    pub(crate) const fn new(was_dropped: registry::WasDropped) -> Self {
+        if was_dropped { Self::Dropped } else { Self::Deferred }
+    }
+}
+
+impl<T> Handle<T> {
+    /// The handle with these bits, `None` for zero only; any other integer is a handle that lookups will judge.
+    ///
+    /// ```
+    /// # use haft::Handle;
+    /// assert!(Handle::<String>::from_bits(0).is_none());
+    /// assert!(Handle::<String>::from_bits(0xDEAD_BEEF).unwrap().get().is_err());
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Option<Self> {
+        match NonZeroU64::new(bits) {
+            Some(bits) => Some(Self { bits, _value: PhantomData }),
+            None => None,
+        }
+    }
+
+    /// The bits, for C; never zero, and always odd.
+    #[inline]
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        self.bits.get()
+    }
+
+    pub(crate) fn from_issued(bits: u64) -> Self {
+        match Self::from_bits(bits) {
+            Some(handle) => handle,
+            None => unreachable!("an issued handle is odd"),
+        }
+    }
+
+    /// The handle as a `void *` for C's user data. It points to nothing and must not be dereferenced.
+    ///
+    /// On targets with 64-bit pointers. The pointer has no provenance.
+    #[cfg(target_pointer_width = "64")]
+    #[inline]
+    #[must_use]
+    pub fn to_ptr(self) -> *mut core::ffi::c_void {
+        std::ptr::without_provenance_mut(self.bits.get() as usize)
+    }
+
+    /// The handle in a `void *` that came back from C; `None` for null only.
+    ///
+    /// On targets with 64-bit pointers. Only the address is looked at, nothing is read through the pointer.
+    ///
+    /// ```
+    /// # use haft::Handle;
+    /// let handle = Handle::new(1);
+    /// assert_eq!(Handle::from_ptr(handle.to_ptr()), Some(handle));
+    /// let local = 5;
+    /// let address = Handle::<i32>::from_ptr((&raw const local).cast_mut().cast()).unwrap();
+    /// assert_eq!(address.get().unwrap_err().kind(), haft::ErrorKind::Malformed);
+    /// # handle.delete();
+    /// ```
+    #[cfg(target_pointer_width = "64")]
+    #[inline]
+    #[must_use]
+    pub fn from_ptr(pointer: *mut core::ffi::c_void) -> Option<Self> {
+        Self::from_bits(pointer.addr() as u64)
+    }
+}
+
+impl<T: Send + Sync + 'static> Handle<T> {
+    /// Puts a value into the default registry of `T` and returns its handle.
+    ///
+    /// The value stays until the handle is removed; a handle that is only forgotten leaks it, and [`leaks`](crate::leaks) says so,
+    /// with the line of this call.
+    ///
+    /// Cost: a few stores to memory of this thread, no atomic read-modify-write; now and then a new page of up to 128 KiB.
+    /// Wait-free, but for that page and for threads that cannot have a shard of their own (the ones that are ending, or
+    /// number 15,361 and on), which share one under a lock.
+    ///
+    /// # Panics
+    ///
+    /// Where the handle space is exhausted: some four billion handles alive at once, or all generations used. Where there is no memory,
+    /// [`handle_alloc_error`](std::alloc::handle_alloc_error) is called, as by `Box::new`.
+    #[inline]
+    #[must_use = "a handle that is not removed leaks its value"]
+    #[track_caller]
+    pub fn new(value: T) -> Self {
+        match thread::insert_default(value, Location::caller()) {
+            Ok(bits) => Self::from_issued(bits),
+            Err((value, why)) => {
+                drop(value);
+                no_room::<T>(why, 0)
+            }
+        }
+    }
+
+    /// As [`Handle::new`], but gives the value back where there is no room.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] with the value, where the handle space or memory is exhausted.
+    #[inline]
+    #[track_caller]
+    pub fn try_new(value: T) -> Result<Self, Full<T>> {
+        match thread::insert_default(value, Location::caller()) {
+            Ok(bits) => Ok(Self::from_issued(bits)),
+            Err((value, _)) => Err(Full(value)),
+        }
+    }
+
+    /// The value, or a panic that says what is wrong with the handle. Go's `Value`.
+    ///
+    /// Costs and progress as for [`get`](Self::get).
+    ///
+    /// # Panics
+    ///
+    /// Where the handle is not a live one of a `T`.
+    #[inline]
+    #[track_caller]
+    pub fn value(self) -> Ref<'static, T> {
+        match self.get() {
+            Ok(guard) => guard,
+            Err(error) => misuse(error),
+        }
+    }
+
+    /// Removes the handle, or panics and says what is wrong with it. Go's `Delete`.
+    ///
+    /// Costs and progress as for [`remove`](Self::remove).
+    ///
+    /// # Panics
+    ///
+    /// Where the handle is not a live one of a `T`.
+    #[inline]
+    #[track_caller]
+    pub fn delete(self) {
+        if let Err(error) = self.remove() {
+            misuse(error);
+        }
+    }
+
+    /// Looks the value up, on any thread.
+    ///
+    /// Cost: one exchange on a cache line of this thread, then loads; nothing shared is written, so any number of threads can look up
+    /// one handle without getting in each other's way. (The first lookup of a handle by a group of threads that did not
+    /// create it sets one bit in its slot.) Lock-free.
+    ///
+    /// # Errors
+    ///
+    /// Every integer that is not a live handle of a `T` gives an [`Error`] that says why.
+    #[inline]
+    pub fn get(self) -> Result<Ref<'static, T>, Error> {
+        match registry::get(self.to_bits()) {
+            Some(held) => Ok(Ref::new(held)),
+            None => Err(self.explain()),
+        }
+    }
+
+    /// Removes the handle, on any thread: of racing calls exactly one succeeds.
+    ///
+    /// The value is dropped before this returns where nobody holds it, and else when the last guard lets go, on that thread. A panic of the
+    /// value's drop comes out of this call; the handle is removed all the same.
+    ///
+    /// Cost: one compare-exchange on the slot, and a look at the cells of the threads that have used the handle. On the thread that
+    /// created it nothing else that is shared is written; elsewhere the slot goes back to its shard by one more exchange. Lock-free.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get); nothing else changes then.
+    #[inline]
+    #[track_caller]
+    pub fn remove(self) -> Result<Removal, Error> {
+        match registry::remove::<T>(self.to_bits(), Location::caller()) {
+            Some(was_dropped) => Ok(Removal::new(was_dropped)),
+            None => Err(self.explain()),
+        }
+    }
+
+    /// Removes the handle and gives the value back: `None` where somebody holds it, who will drop it. Never blocks.
+    ///
+    /// Costs and progress as for [`remove`](Self::remove).
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get); nothing else changes then.
+    ///
+    /// ```
+    /// # use haft::Handle;
+    /// # fn main() -> Result<(), haft::Error> {
+    /// let handle = Handle::new(vec![1, 2, 3]);
+    /// assert_eq!(handle.take()?, Some(vec![1, 2, 3]));
+    ///
+    /// let handle = Handle::new(vec![4]);
+    /// let guard = handle.get()?;
+    /// assert_eq!(handle.take()?, None);   // removed, but held by `guard`
+    /// assert_eq!(*guard, [4]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn take(self) -> Result<Option<T>, Error> {
+        match registry::take::<T>(self.to_bits(), Location::caller()) {
+            Some(value) => Ok(value),
+            None => Err(self.explain()),
+        }
+    }
+
+    /// Whether the handle is live now. The next moment it may not be: to use the value, [`get`](Self::get) it.
+    ///
+    /// Costs as for [`get`](Self::get); lock-free.
+    #[must_use]
+    pub fn is_live(self) -> bool {
+        registry::get::<T>(self.to_bits()).is_some()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn explain(self) -> Error {
+        Error::of::<T>(self.to_bits(), explain(self.to_bits(), Some(TypeId::of::<T>()), Want::Type))
+    }
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub(crate) fn misuse(error: Error) -> ! {
+    panic!("{error}")
+}
+
+/// The end of a creation that has no way to give the value back.
+#[cold]
+#[track_caller]
+pub(crate) fn no_room<T>(why: Exhausted, limit: usize) -> ! {
+    match why {
+        Exhausted::Limit => panic!(
+            "no room for another handle: the registry's limit of {limit} live handles is reached; \
+             remove some, raise the limit, or use `try_insert`"
+        ),
+        Exhausted::Space => panic!(
+            "no room for another handle: the handle space of this process is exhausted; remove some handles \
+             (`haft::leaks()` tells which there are)"
+        ),
+        Exhausted::Memory => std::alloc::handle_alloc_error(std::alloc::Layout::new::<T>()),
+    }
+}
+
+impl<T> Clone for Handle<T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Handle<T> {}
+
+impl<T> PartialEq for Handle<T> {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.bits == other.bits
+    }
+}
+
+impl<T> Eq for Handle<T> {}
+
+impl<T> PartialOrd for Handle<T> {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Handle<T> {
+    /// By bits; the order means nothing.
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.bits.cmp(&other.bits)
+    }
+}
+
+impl<T> Hash for Handle<T> {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bits.hash(state);
+    }
+}
+
+impl<T> fmt::Debug for Handle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle<{}>({self:#018x})", type_name::<T>())
+    }
+}
+
+impl<T> fmt::Display for Handle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:#018x}")
+    }
+}
+
+impl<T> fmt::LowerHex for Handle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::LowerHex::fmt(&self.bits, f)
+    }
+}
+
+impl<T> fmt::UpperHex for Handle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::UpperHex::fmt(&self.bits, f)
+    }
+}
+
+impl<T> From<Handle<T>> for u64 {
+    #[inline]
+    fn from(handle: Handle<T>) -> Self {
+        handle.to_bits()
+    }
+}
+
+impl<T> From<Handle<T>> for NonZeroU64 {
+    #[inline]
+    fn from(handle: Handle<T>) -> Self {
+        handle.bits
+    }
+}
+
+impl<T> From<NonZeroU64> for Handle<T> {
+    #[inline]
+    fn from(bits: NonZeroU64) -> Self {
+        Self { bits, _value: PhantomData }
+    }
+}
+
+impl<T> TryFrom<u64> for Handle<T> {
+    type Error = Error;
+
+    /// As [`Handle::from_bits`], with an [`Error`] of kind [`Null`](crate::ErrorKind::Null) for zero.
+    #[inline]
+    fn try_from(bits: u64) -> Result<Self, Error> {
+        Self::from_bits(bits).ok_or_else(|| Error::null(Some(type_name::<T>())))
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+impl<T> From<Handle<T>> for *mut core::ffi::c_void {
+    #[inline]
+    fn from(handle: Handle<T>) -> Self {
+        handle.to_ptr()
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+impl<T> TryFrom<*mut core::ffi::c_void> for Handle<T> {
+    type Error = Error;
+
+    /// As [`Handle::from_ptr`], with an [`Error`] of kind [`Null`](crate::ErrorKind::Null) for a null pointer.
+    #[inline]
+    fn try_from(pointer: *mut core::ffi::c_void) -> Result<Self, Error> {
+        Self::from_ptr(pointer).ok_or_else(|| Error::null(Some(type_name::<T>())))
+    }
+}

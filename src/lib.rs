@@ -1,0 +1,30 @@
+//! placeholder
+#![deny(unsafe_code, missing_docs)]
+
+#[cfg(not(target_has_atomic = "64"))]
+compile_error!("haft needs 64-bit atomics, which this target does not have");
+
+#[cfg(not(haft_loom))]
+mod any;
+#[cfg(not(haft_loom))]
+mod error;
+#[cfg(not(haft_loom))]
+mod guard;
+#[cfg(not(haft_loom))]
+mod handle;
+mod raw;
+#[cfg(not(haft_loom))]
+mod registry;
+#[cfg(not(haft_loom))]
+mod report;
+mod sync;
+
+#[cfg(not(haft_loom))]
+pub use {
+    any::AnyHandle,
+    error::{Error, ErrorKind, Full},
+    guard::{Ref, SharedRef},
+    handle::{Handle, Removal},
+    registry::{Live, Registry},
+    report::{Leak, LeakReport, Stats, leaks, stats},
+};

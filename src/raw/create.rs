@@ -1,0 +1,99 @@
+//! Creation: pop a slot, write the value, open the slot.
+
+use super::cells::Record;
+use super::page::Popped;
+use super::set::Set;
+use super::shard::{Exhausted, Shard};
+
+/// Writes the value into a popped slot and opens it. The new handle.
+///
+/// # Safety
+///
+/// The slot is the caller's, its page holds values of `T` and stays (I2).
+#[inline]
+pub(crate) unsafe fn fill<T>(popped: Popped, value: T, site: u32) -> u64 {
+    let Popped { page, slot: index, generation } = popped;
+    // SAFETY(I2): the caller's promise; popped slots are within the page.
+    let (header, slot) = unsafe { (page.header(), page.slot::<T>(index)) };
+    slot.value.write();
+    // SAFETY(I3): the slot is vacant or reserved and the caller's, so nobody reads or writes its value.
+    unsafe { page.value::<T>(index).write(value) };
+    slot.open(generation, site);
+    header.handle(index, generation)
+}
+
+/// Pops a slot from a shard, refilled where it must be.
+///
+/// # Errors
+///
+/// No place is left in the table, or no memory.
+///
+/// # Safety
+///
+/// The caller owns the shard (I6), whose set is in use and holds values of `T`.
+pub(crate) unsafe fn pop<T>(shard: &Shard) -> Result<Popped, Exhausted> {
+    if let Some(page) = shard.current() {
+        // SAFETY(I6): the caller's promise; pages stay as long as their set.
+        if let Some(popped) = unsafe { page.pop::<T>() } {
+            return Ok(popped);
+        }
+    }
+    loop {
+        // SAFETY(I6): the caller's promise.
+        let page = unsafe { shard.refill() }?;
+        // SAFETY(I6): as above.
+        if let Some(popped) = unsafe { page.pop::<T>() } {
+            return Ok(popped);
+        }
+    }
+}
+
+/// A handle that is disclosed before its value is there. Dropping it unfilled gives the slot back, its generation used.
+#[derive(Debug)]
+pub(crate) struct Reservation<'a> {
+    popped: Popped,
+    set: &'a Set,
+    me: Option<&'a Record>,
+}
+
+impl<'a> Reservation<'a> {
+    /// Reserves a popped slot.
+    ///
+    /// # Safety
+    ///
+    /// The slot is the caller's, in a page of `set`, which counts it against its limit already.
+    pub(crate) unsafe fn new(popped: Popped, set: &'a Set, me: Option<&'a Record>) -> Self {
+        // SAFETY(I2): pages stay as long as their set.
+        unsafe { popped.page.any_slot(popped.slot) }.reserve(popped.generation);
+        Self { popped, set, me }
+    }
+
+    /// The handle that is to be.
+    pub(crate) fn handle(&self) -> u64 {
+        // SAFETY(I2): pages stay as long as their set.
+        unsafe { self.popped.page.header() }.handle(self.popped.slot, self.popped.generation)
+    }
+
+    /// Puts the value in; from now on lookups succeed.
+    ///
+    /// # Safety
+    ///
+    /// The set holds values of `T`.
+    pub(crate) unsafe fn fill<T>(self, value: T, site: u32) -> u64 {
+        let popped = self.popped;
+        std::mem::forget(self);
+        // SAFETY(I3): the slot is reserved and ours; the type is the caller's promise.
+        unsafe { fill(popped, value, site) }
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        if self.set.limit != usize::MAX {
+            self.set.count_out();
+        }
+        // SAFETY(I8): popped, never opened, given back once.
+        unsafe { self.popped.page.give_back(self.popped.slot, self.me) };
+    }
+}
+

@@ -1,0 +1,134 @@
+//! What became of a handle that is not live here: the slow second look after a lookup or removal failed.
+
+use super::bits;
+use super::layout::TypeInfo;
+use super::lookup::Want;
+use super::site::{self, Site};
+use super::slot::Phase;
+use super::space::Space;
+use super::thread::{SPACE, with_stay};
+use std::any::TypeId;
+
+/// What a handle turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Bit 0 is zero: never a handle.
+    Malformed,
+    /// No such handle was issued.
+    Unissued,
+    /// Being created: its value was not there yet.
+    Reserved,
+    /// Issued and removed.
+    Stale,
+    /// Issued and removed, and the registry dropped as well.
+    Gone,
+    /// Live, and nothing else was asked.
+    Live,
+    /// Live, of another type.
+    WrongType,
+    /// Live, in another registry.
+    WrongRegistry,
+    /// Live and right, but it has all the counted holds that there can be.
+    TooManyHolds,
+}
+
+/// All that is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finding {
+    pub(crate) cause: Cause,
+    pub(crate) found: Option<&'static TypeInfo>,
+    pub(crate) created: Option<Site>,
+    pub(crate) removed: Option<Site>,
+}
+
+impl Finding {
+    const fn only(cause: Cause) -> Self {
+        Self { cause, found: None, created: None, removed: None }
+    }
+}
+
+/// Explains a handle to someone who wanted it to be a live one of this type and set.
+pub(crate) fn explain(handle: u64, wanted: Option<TypeId>, want: Want) -> Finding {
+    if !bits::is_well_formed(handle) {
+        return Finding::only(Cause::Malformed);
+    }
+    let (mut finding, created, removed) = with_stay(handle, || look(&SPACE, handle, wanted, want));
+    finding.created = site::site(created);
+    finding.removed = site::site(removed);
+    finding
+}
+
+/// The description of a live handle's type.
+pub(crate) fn type_of(handle: u64) -> Option<&'static TypeInfo> {
+    let finding = explain(handle, None, Want::Type);
+    finding.found.filter(|_| finding.cause == Cause::Live)
+}
+
+/// The caller keeps the page at the handle's place, if there is one.
+fn look(
+    space: &Space,
+    handle: u64,
+    wanted: Option<TypeId>,
+    want: Want,
+) -> (Finding, u32, u32) {
+    let (slot, generation) = (bits::slot(handle), bits::generation(handle));
+    let Some(page) = space.page(handle) else {
+        return (Finding::only(without_page(space, handle)), 0, 0);
+    };
+    // SAFETY(I2): the caller keeps the page.
+    let header = unsafe { page.header() };
+    let was_issued = |last| header.was_issued(slot, generation, last);
+    if slot >= header.capacity {
+        return (Finding::only(without_page(space, handle)), 0, 0);
+    }
+    // SAFETY(I2): the caller keeps the page; the slot is within it.
+    let slot = unsafe { page.any_slot(slot) };
+    // The sites before the state: see the check below.
+    let sites = slot.sites();
+    let state = slot.state();
+    let found = Some(header.info);
+    let mut finding = Finding { cause: Cause::Unissued, found, created: None, removed: None };
+    if state.is_untouched() {
+        return (Finding::only(without_page(space, handle)), 0, 0);
+    }
+    if state.generation() != generation {
+        // A reserved or live slot has issued its generation, a vacant one its last: all that is below is past.
+        let stale = was_issued(state.generation());
+        finding.cause = if stale { Cause::Stale } else { Cause::Unissued };
+        finding.found = finding.found.filter(|_| stale);
+        return (finding, 0, 0);
+    }
+    // Acquire (E11): the state was read after the sites, and is still the one of this handle, so the sites are its own, or, where
+    // the creator is between its two stores, those of the handle before, which was removed.
+    match state.phase() {
+        Phase::Reserved => finding.cause = Cause::Reserved,
+        Phase::Vacant | Phase::Closed => {
+            if sites.created == 0 || !was_issued(generation) {
+                // Primed, and never used in this page.
+                return (Finding::only(without_page(space, handle)), 0, 0);
+            }
+            finding.cause = Cause::Stale;
+            return (finding, sites.created, sites.removed);
+        }
+        Phase::Live => {
+            let created = if sites.removed == 0 { sites.created } else { 0 };
+            finding.cause = if wanted.is_none() {
+                Cause::Live
+            } else if wanted != Some(header.type_id) {
+                Cause::WrongType
+            } else if matches!(want, Want::Set(id) if space.set_id(handle) != id) {
+                Cause::WrongRegistry
+            } else if state.is_full() {
+                Cause::TooManyHolds
+            } else {
+                Cause::Reserved
+            };
+            return (finding, created, 0);
+        }
+    }
+    (finding, 0, 0)
+}
+
+fn without_page(space: &Space, handle: u64) -> Cause {
+    if space.was_issued_before(handle) { Cause::Gone } else { Cause::Unissued }
+}

@@ -1,0 +1,131 @@
+//! How the slots of one type lie in a page, and what is known about the type at run time.
+
+use super::page::Page;
+use super::slot::Slot;
+use std::alloc::Layout;
+use std::any::{TypeId, type_name};
+use std::fmt;
+
+/// The largest page in bytes, where one slot does not need more.
+const PAGE_BYTES: usize = 128 * 1024;
+
+const fn round_up(value: usize, align: usize) -> usize {
+    (value + align - 1) & !(align - 1)
+}
+
+const fn max(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
+}
+
+/// The offsets of slots and values of type `T`, known to the compiler.
+pub(crate) struct Shape<T>(std::marker::PhantomData<T>);
+
+impl<T> Shape<T> {
+    const ALIGN: usize = max(align_of::<Slot>(), align_of::<T>());
+    /// From the page's start to its first slot.
+    pub(crate) const SLOTS: usize = round_up(size_of::<Page>(), Self::ALIGN);
+    /// From a slot to its value.
+    pub(crate) const VALUE: usize = round_up(size_of::<Slot>(), align_of::<T>());
+    /// From a slot to the next.
+    pub(crate) const STRIDE: usize = round_up(Self::VALUE + size_of::<T>(), Self::ALIGN);
+}
+
+/// What a page knows about the type of its values.
+pub(crate) struct TypeInfo {
+    /// The type.
+    pub(crate) id: TypeId,
+    name: fn() -> &'static str,
+    /// Drops the value behind the pointer; it must be a valid value of this type, which nobody else uses.
+    pub(crate) drop: unsafe fn(*mut u8),
+    /// See [`Shape::SLOTS`].
+    pub(crate) slots: usize,
+    /// See [`Shape::VALUE`].
+    pub(crate) value: usize,
+    /// See [`Shape::STRIDE`].
+    pub(crate) stride: usize,
+    /// The size of a value in bytes.
+    pub(crate) size: usize,
+    /// The alignment of the page.
+    align: usize,
+}
+
+impl TypeInfo {
+    /// The description of `T`. Its address says nothing: there may be several for one type.
+    pub(crate) const fn of<T: 'static>() -> &'static Self {
+        const {
+            &Self {
+                id: TypeId::of::<T>(),
+                name: type_name::<T>,
+                drop: drop_erased::<T>,
+                slots: Shape::<T>::SLOTS,
+                value: Shape::<T>::VALUE,
+                stride: Shape::<T>::STRIDE,
+                size: size_of::<T>(),
+                align: max(Shape::<T>::ALIGN, align_of::<Page>()),
+            }
+        }
+    }
+
+    /// The type's name, for messages.
+    pub(crate) fn name(&self) -> &'static str {
+        (self.name)()
+    }
+
+    /// Slots in a page of about [`PAGE_BYTES`], at most `limit`, at least one.
+    pub(crate) fn slots_per_page(&self, limit: u32) -> u32 {
+        let fit = (PAGE_BYTES - self.slots.min(PAGE_BYTES)) / self.stride;
+        u32::try_from(fit).unwrap_or(u32::MAX).clamp(1, limit)
+    }
+
+    /// The allocation of a page with so many slots; `None` where it would exceed the address space.
+    pub(crate) fn page_layout(&self, slots: u32) -> Option<Layout> {
+        let bytes = self.stride.checked_mul(slots as usize)?.checked_add(self.slots)?;
+        Layout::from_size_align(bytes, self.align).ok()
+    }
+}
+
+impl fmt::Debug for TypeInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TypeInfo").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+/// # Safety
+///
+/// `value` points to a valid `T` that nobody else uses, now or later.
+unsafe fn drop_erased<T>(value: *mut u8) {
+    // SAFETY(I3): the caller's promise, passed on.
+    unsafe { value.cast::<T>().drop_in_place() }
+}
+
+#[cfg(all(test, not(haft_loom)))]
+mod tests {
+    use super::*;
+
+    #[repr(align(4096))]
+    struct Page4K;
+
+    #[test]
+    fn s15_shapes_hold_every_alignment_and_size() {
+        fn check<T: 'static>(slots: usize, value: usize, stride: usize) {
+            let info = TypeInfo::of::<T>();
+            assert_eq!((info.slots, info.value, info.stride), (slots, value, stride), "{}", info.name());
+            assert_eq!(info.slots % align_of::<T>(), 0);
+            assert!(info.page_layout(4096).unwrap().align() >= align_of::<T>());
+        }
+        let header = size_of::<Page>();
+        check::<u64>(header, 16, 24);
+        check::<()>(header, 16, 16);
+        check::<u8>(header, 16, 24);
+        check::<u128>(header, 16, 32);
+        check::<[u8; 4096]>(header, 16, 4112);
+        check::<Page4K>(4096, 4096, 4096);
+    }
+
+    #[test]
+    fn pages_of_small_values_are_full_and_pages_of_huge_ones_have_one() {
+        assert_eq!(TypeInfo::of::<u64>().slots_per_page(4096), 4096);
+        assert_eq!(TypeInfo::of::<[u8; 4096]>().slots_per_page(4096), 31);
+        assert_eq!(TypeInfo::of::<[u8; 1 << 24]>().slots_per_page(4096), 1);
+    }
+}

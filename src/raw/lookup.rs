@@ -1,0 +1,282 @@
+//! Lookup: publish the handle in a cell, look at the slot, and keep the cell as long as the value is used.
+
+use super::bits;
+use super::cells::{Cell, Record};
+use super::page::PagePtr;
+use super::remove;
+use super::space::Space;
+use super::token::Token;
+use std::any::TypeId;
+use std::ptr::NonNull;
+
+/// A hold on a value: where it is, and what keeps it. Two words.
+///
+/// It must be given back with [`Hold::release`]; until then the value stays (I4).
+#[derive(Debug)]
+pub(crate) struct Hold<T> {
+    value: NonNull<T>,
+    token: Token,
+}
+
+impl<T> Hold<T> {
+    /// The value. It stays as long as the hold (I3, I4).
+    #[inline]
+    pub(crate) fn value(&self) -> &T {
+        // SAFETY(I4): a hold keeps the value from being dropped or moved, and its phase is live or closed (I3).
+        unsafe { self.value.as_ref() }
+    }
+
+    /// The handle that was looked up.
+    #[inline]
+    pub(crate) fn handle(&self) -> u64 {
+        match self.token.cell() {
+            Ok(cell) => cell.handle(),
+            Err(handle) => handle,
+        }
+    }
+
+    /// Lets go: one exchange where a cell holds it. The last holder of a removed handle drops the value.
+    ///
+    /// # Safety
+    ///
+    /// It is called once, and the hold is not used afterwards. `me` is the record that this thread has claimed.
+    #[inline]
+    pub(crate) unsafe fn release(&self, space: &Space, me: impl FnOnce() -> Option<&'static Record>) {
+        let handle = match self.token.cell() {
+            Ok(cell) => {
+                let (handle, converted) = cell.release();
+                if !converted {
+                    return;
+                }
+                handle
+            }
+            Err(handle) => handle,
+        };
+        // SAFETY(I4): the hold was counted, by this thread or by the remover that converted its cell.
+        unsafe { remove::give_back(space, handle, me()) };
+    }
+
+    /// Makes the hold a counted one, which any thread may give back. `false` where all counted holds are taken.
+    pub(crate) fn count(&mut self, space: &Space, me: Option<&'static Record>) -> bool {
+        let Ok(cell) = self.token.cell() else {
+            return true;
+        };
+        let handle = cell.handle();
+        if !self.hold_again(space) {
+            return false;
+        }
+        self.token = Token::counted(handle);
+        // After the count (E5): whoever finds the cell free sees it.
+        let (_, converted) = cell.release();
+        if converted {
+            // SAFETY(I4): the remover counted the cell; the new hold keeps this from being the last.
+            unsafe { remove::give_back(space, handle, me) };
+        }
+        true
+    }
+
+    /// One more counted hold on the same value. `None` where all are taken.
+    pub(crate) fn duplicate(&self, space: &Space) -> Option<Self> {
+        self.hold_again(space)
+            .then(|| Self { value: self.value, token: Token::counted(self.handle()) })
+    }
+
+    fn hold_again(&self, space: &Space) -> bool {
+        let handle = self.handle();
+        let Some(page) = space.page(handle) else {
+            unreachable!("a page stays in the table while a slot of it is held");
+        };
+        // SAFETY(I2): this hold keeps the slot outstanding.
+        unsafe { page.any_slot(bits::slot(handle)) }.hold_again()
+    }
+}
+
+/// What a handle must be, apart from live.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Want {
+    /// Of the type that is asked for, in whatever registry.
+    Type,
+    /// In the set with this identity, which is in use; so it has the type.
+    Set(u64),
+}
+
+/// Looks a handle up: one exchange, then loads. `None` for everything that is not live, of that type, in that set.
+///
+/// Lock-free: it retries only when it is the first of its group to look the handle up and another thread changed the word.
+/// The caller has claimed `me`.
+#[inline]
+pub(crate) fn get<T: 'static>(
+    space: &Space,
+    me: &'static Record,
+    handle: u64,
+    want: Want,
+) -> Option<Hold<T>> {
+    if !bits::is_well_formed(handle) {
+        return None;
+    }
+    let Some(cell) = me.free_cell() else {
+        return get_counted(space, me, handle, want);
+    };
+    cell.publish(handle);
+    // SAFETY(I2): the cell keeps the page from the moment it was published.
+    if let Some(value) = unsafe { look(space, me, handle, want) } {
+        return Some(Hold { value, token: Token::cell_of(cell) });
+    }
+    give_up(space, me, cell);
+    None
+}
+
+/// # Safety
+///
+/// A cell of `me` holds the handle, or the page is kept otherwise (I2).
+#[inline]
+unsafe fn look<T: 'static>(
+    space: &Space,
+    me: &Record,
+    handle: u64,
+    want: Want,
+) -> Option<NonNull<T>> {
+    // SAFETY(I2): the caller's promise, passed on.
+    let page = unsafe { find::<T>(space, handle, want) }?;
+    // SAFETY(I2): the caller's promise; `find` has checked type and index.
+    let (header, slot) = unsafe { (page.header(), page.slot::<T>(bits::slot(handle))) };
+    let generation = bits::generation(handle);
+    let state = slot.look(generation)?;
+    let known = state.readers() & 1 << me.group() != 0 || std::ptr::eq(me, header.owner);
+    if !known && !slot.join(generation, me.group()) {
+        return None;
+    }
+    slot.value.read();
+    // SAFETY(I2): as above.
+    Some(unsafe { page.value::<T>(bits::slot(handle)) })
+}
+
+/// The page of a handle, if it has values of `T`, belongs to the wanted set, and has such a slot.
+///
+/// # Safety
+///
+/// As for [`look`].
+#[inline]
+unsafe fn find<T: 'static>(space: &Space, handle: u64, want: Want) -> Option<PagePtr> {
+    if let Want::Set(id) = want
+        && space.set_id(handle) != id
+    {
+        return None;
+    }
+    let page = space.page(handle)?;
+    // SAFETY(I2): the caller's promise.
+    let header = unsafe { page.header() };
+    let fits = match want {
+        Want::Type => header.type_id == TypeId::of::<T>(),
+        Want::Set(_) => true,
+    };
+    (fits && bits::slot(handle) < header.capacity).then_some(page)
+}
+
+/// Leaves by the same door as a guard: a remover may have counted the cell.
+#[cold]
+fn give_up(space: &Space, me: &'static Record, cell: &Cell) {
+    let (handle, converted) = cell.release();
+    if converted {
+        // SAFETY(I4): the remover counted this cell.
+        unsafe { remove::give_back(space, handle, Some(me)) };
+    }
+}
+
+/// The way for a thread whose cells are all taken: a count in the slot.
+#[cold]
+fn get_counted<T: 'static>(
+    space: &Space,
+    me: &'static Record,
+    handle: u64,
+    want: Want,
+) -> Option<Hold<T>> {
+    let stay = Stay::begin(me, handle);
+    // SAFETY(I2): the transit cell keeps the page.
+    let page = unsafe { find::<T>(space, handle, want) }?;
+    // SAFETY(I2): as above; `find` has checked type and index.
+    let slot = unsafe { page.slot::<T>(bits::slot(handle)) };
+    if slot.hold(bits::generation(handle)) != Some(true) {
+        return None;
+    }
+    drop(stay);
+    slot.value.read();
+    // SAFETY(I2): the hold keeps the slot outstanding; type and index are checked.
+    let value = unsafe { page.value::<T>(bits::slot(handle)) };
+    Some(Hold { value, token: Token::counted(handle) })
+}
+
+/// A short stay of a page, not of a value, in the transit cell. Nothing of the user's runs during one.
+#[derive(Debug)]
+pub(crate) struct Stay<'a>(&'a Cell);
+
+impl<'a> Stay<'a> {
+    /// Keeps whatever page is at the handle's place from now on (E9). The caller has claimed the record.
+    #[inline]
+    pub(crate) fn begin(me: &'a Record, handle: u64) -> Self {
+        let cell = me.transit();
+        cell.publish(handle | 1);
+        Self(cell)
+    }
+}
+
+impl Drop for Stay<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+/// Closes a handle of type `T`: see [`remove::close`]. The caller has claimed `me`, if it has one.
+///
+/// `keep` runs the closure while the page at the handle's place stays, where nothing else keeps it.
+///
+/// # Safety
+///
+/// Where `want` names a set, that set is in use.
+#[inline]
+pub(crate) unsafe fn close<T: 'static>(
+    space: &Space,
+    me: &Record,
+    handle: u64,
+    want: Want,
+    removed: u32,
+) -> Option<Option<remove::Alone>> {
+    if !bits::is_well_formed(handle) {
+        return None;
+    }
+    let stays = match want {
+        Want::Set(_) => true,
+        Want::Type => super::set::is_perpetual(space.set_id(handle)),
+    };
+    let stay = if stays { None } else { Some(Stay::begin(me, handle)) };
+    // SAFETY(I2): the page is of a set that is in use or never dropped, or the transit cell keeps it.
+    let page = unsafe { find::<T>(space, handle, want) }?;
+    // SAFETY(I2): as above; `find` has checked type and index.
+    let closed = unsafe {
+        let slot = page.slot::<T>(bits::slot(handle));
+        remove::close(space, page, slot, handle, removed)
+    };
+    drop(stay);
+    closed
+}
+
+/// Closes a handle of whatever type and set.
+pub(crate) fn close_any(
+    space: &Space,
+    me: &Record,
+    handle: u64,
+    removed: u32,
+) -> Option<Option<remove::Alone>> {
+    if !bits::is_well_formed(handle) {
+        return None;
+    }
+    let _stay = Stay::begin(me, handle);
+    let page = space.page(handle)?;
+    // SAFETY(I2): the transit cell keeps the page.
+    if bits::slot(handle) >= unsafe { page.header() }.capacity {
+        return None;
+    }
+    // SAFETY(I2): as above.
+    unsafe { remove::close_any(space, page, handle, removed) }
+}

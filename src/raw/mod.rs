@@ -1,0 +1,37 @@
+//! The machinery: all unsafe code and every ordering, from leaf to root.
+//!
+//! `bits` and `site` know nothing of the others; then `slot`, `layout`, `cells`, `token`, `page`, `shard`, `space` and `set`; then
+//! the operations `lookup`, `remove`, `create`; then `thread`, which finds what they need for the
+//! calling thread; then `explain` and `survey`, which only read. The invariants (I1 ...) and happens-before edges (E1 ...)
+//! that the comments name are listed in the crate's architecture page.
+
+#![allow(unsafe_code)]
+
+pub(crate) mod bits;
+pub(crate) mod cells;
+pub(crate) mod create;
+pub(crate) mod layout;
+pub(crate) mod lookup;
+pub(crate) mod page;
+pub(crate) mod remove;
+pub(crate) mod set;
+pub(crate) mod shard;
+pub(crate) mod slot;
+pub(crate) mod space;
+pub(crate) mod token;
+
+#[cfg(not(haft_loom))]
+pub(crate) mod explain;
+#[cfg(not(haft_loom))]
+pub(crate) mod held;
+#[cfg(not(haft_loom))]
+pub(crate) mod registry;
+#[cfg(not(haft_loom))]
+pub(crate) mod site;
+#[cfg(not(haft_loom))]
+pub(crate) mod survey;
+#[cfg(not(haft_loom))]
+pub(crate) mod thread;
+
+#[cfg(all(test, haft_loom))]
+mod models;

@@ -1,0 +1,542 @@
+//! A page: up to 4,096 slots of one type, for one registry, filled by one shard.
+//!
+//! ```text
+//! | what is read by all  | what the owner writes | what others write    | slot 0 | slot 1 | ...
+//! | type, owner, place   | free list, counters   | remote free list     |
+//! ```
+//!
+//! Each part has its own cache lines. The owner pops and pushes its free list with plain loads and stores;
+//! everybody else pushes on the remote list, which the owner takes as a whole. Nobody pops a shared list one by one,
+//! so there is no ABA (the split is that of mimalloc's pages).
+//!
+//! Slots whose turn never came are neither written nor in a list: memory is touched when it is used.
+
+use super::bits;
+use super::cells::Record;
+use super::layout::{Shape, TypeInfo};
+use super::shard::Shard;
+use super::slot::{Phase, Slot};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, Track};
+use std::alloc::{alloc_zeroed, dealloc};
+use std::any::TypeId;
+use std::ptr::{self, NonNull};
+
+/// Free slots that are primed at a time.
+const PRIMED: u32 = 8;
+
+/// The header of a page; its slots follow in the same allocation.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// The type of the values.
+    pub(crate) type_id: TypeId,
+    /// The record whose thread owns the free list and whose cells every remover looks at.
+    pub(crate) owner: &'static Record,
+    /// The shard that fills this page; valid as long as any slot is outstanding (I8).
+    pub(crate) shard: NonNull<Shard>,
+    /// The type of the values, in full.
+    pub(crate) info: &'static TypeInfo,
+    /// The page's index in the table.
+    pub(crate) place: u32,
+    /// Slots in the page.
+    pub(crate) capacity: u32,
+    /// Whether the registry counts its live handles against a limit.
+    pub(crate) limited: bool,
+    /// Added to each slot's first generation: more than was issued here by earlier pages (S1).
+    base: u32,
+    /// The last generation that a slot can have.
+    last_generation: u32,
+    /// Decides each slot's first generation, together with the place.
+    seed: u64,
+    mine: OwnerLine,
+    others: RemoteLine,
+}
+
+/// Written by the owner alone, read by all.
+#[repr(C, align(64))]
+#[derive(Debug)]
+struct OwnerLine {
+    /// Head of the free list plus one (bits 0 to 15), primed slots (16 to 31), slots in use (32 to 63).
+    local: AtomicU64,
+    /// Handles created here.
+    created: AtomicU64,
+    /// The next page with room; meaningful while this page is listed.
+    next_listed: AtomicPtr<Page>,
+    /// Whether the shard will come back to this page without being told: 1 when current or listed.
+    listed: AtomicU64,
+    /// Stands for what the owner alone may do, in models.
+    exclusive: Track,
+}
+
+/// Written by everybody but the owner.
+#[repr(C, align(64))]
+#[derive(Debug)]
+struct RemoteLine {
+    /// Head of the remote list plus one (bits 0 to 15), queued (16), slots returned (32 to 63).
+    list: AtomicU64,
+    /// The next page on the shard's stack of pages with remote frees.
+    next_queued: AtomicPtr<Page>,
+}
+
+const HEAD: u64 = 0xFFFF;
+const PRIMED_ONE: u64 = 1 << 16;
+const QUEUED: u64 = 1 << 16;
+const USED_ONE: u64 = 1 << 32;
+
+/// A page somewhere in memory. Copying it asserts nothing; each use says why the page is there (I2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PagePtr(NonNull<Page>);
+
+// SAFETY(I2): a page is shared by design; what only its owner may do is unsafe to call.
+unsafe impl Send for PagePtr {}
+
+/// What a new page needs to know.
+pub(crate) struct NewPage {
+    pub(crate) info: &'static TypeInfo,
+    pub(crate) owner: &'static Record,
+    pub(crate) shard: NonNull<Shard>,
+    pub(crate) place: u32,
+    pub(crate) capacity: u32,
+    pub(crate) limited: bool,
+    pub(crate) base: u32,
+    pub(crate) last_generation: u32,
+    pub(crate) seed: u64,
+}
+
+/// A slot that was taken from a page's free list and belongs to whoever took it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Popped {
+    pub(crate) page: PagePtr,
+    pub(crate) slot: u32,
+    pub(crate) generation: u32,
+}
+
+impl PagePtr {
+    /// Allocates a page with nothing in it. `None` where there is no memory.
+    pub(crate) fn allocate(new: &NewPage) -> Option<Self> {
+        let layout = new.info.page_layout(new.capacity)?;
+        // SAFETY(I2): the layout is not of size zero, since it has the header.
+        let memory = unsafe { alloc_zeroed(layout) };
+        let page = NonNull::new(memory)?.cast::<Page>();
+        let header = Page {
+            type_id: new.info.id,
+            owner: new.owner,
+            shard: new.shard,
+            info: new.info,
+            place: new.place,
+            capacity: new.capacity,
+            limited: new.limited,
+            base: new.base,
+            last_generation: new.last_generation,
+            seed: new.seed,
+            mine: OwnerLine {
+                local: AtomicU64::new(0),
+                created: AtomicU64::new(0),
+                next_listed: AtomicPtr::new(ptr::null_mut()),
+                listed: AtomicU64::new(0),
+                exclusive: Track::new(),
+            },
+            others: RemoteLine {
+                list: AtomicU64::new(0),
+                next_queued: AtomicPtr::new(ptr::null_mut()),
+            },
+        };
+        // SAFETY(I2): freshly allocated, large and aligned enough for the header.
+        unsafe { page.write(header) };
+        #[cfg(haft_loom)]
+        for slot in 0..new.capacity {
+            // SAFETY(I2): within the allocation; loom's atomics are not valid as zeros.
+            unsafe {
+                page.cast::<u8>()
+                    .add(new.info.slots + slot as usize * new.info.stride)
+                    .cast::<Slot>()
+                    .write(Slot::new());
+            }
+        }
+        Some(Self(page))
+    }
+
+    /// Frees the page's memory. Values in it are not dropped.
+    ///
+    /// # Safety
+    ///
+    /// The page is out of the table, no cell keeps it, no slot is outstanding (I2), and nobody frees it again.
+    pub(crate) unsafe fn free(self) {
+        // SAFETY(I2): the caller's promise: the page is still there, and nobody else looks at it.
+        let (info, capacity) = unsafe { (self.0.as_ref().info, self.0.as_ref().capacity) };
+        if let Some(layout) = info.page_layout(capacity) {
+            // SAFETY(I2): the same layout as in `allocate`.
+            unsafe { dealloc(self.0.as_ptr().cast(), layout) };
+        }
+    }
+
+    /// For the table and the lists.
+    #[inline]
+    pub(crate) fn as_ptr(self) -> *mut Page {
+        self.0.as_ptr()
+    }
+
+    /// From the table or a list.
+    #[inline]
+    pub(crate) fn from_ptr(page: *mut Page) -> Option<Self> {
+        NonNull::new(page).map(Self)
+    }
+
+    /// The header.
+    ///
+    /// # Safety
+    ///
+    /// The page stays allocated for `'a` (I2).
+    #[inline]
+    pub(crate) unsafe fn header<'a>(self) -> &'a Page {
+        // SAFETY(I2): the caller's promise. The header is only ever shared; what changes in it is atomic.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// A slot, for a caller who knows the type.
+    ///
+    /// # Safety
+    ///
+    /// The page stays allocated for `'a` (I2), holds values of `T`, and has more than `slot` slots.
+    #[inline]
+    pub(crate) unsafe fn slot<'a, T>(self, slot: u32) -> &'a Slot {
+        let offset = Shape::<T>::SLOTS + slot as usize * Shape::<T>::STRIDE;
+        // SAFETY(I2): within the allocation, which was made with this shape; zeros are a valid slot.
+        unsafe { self.0.cast::<u8>().add(offset).cast::<Slot>().as_ref() }
+    }
+
+    /// Where the value of a slot is, for a caller who knows the type.
+    ///
+    /// # Safety
+    ///
+    /// As for [`PagePtr::slot`].
+    #[inline]
+    pub(crate) unsafe fn value<T>(self, slot: u32) -> NonNull<T> {
+        let offset = Shape::<T>::SLOTS + slot as usize * Shape::<T>::STRIDE + Shape::<T>::VALUE;
+        // SAFETY(I2): within the allocation, which was made with this shape.
+        unsafe { self.0.cast::<u8>().add(offset).cast::<T>() }
+    }
+
+    /// A slot, whatever the type.
+    ///
+    /// # Safety
+    ///
+    /// The page stays allocated for `'a` (I2) and has more than `slot` slots.
+    #[inline]
+    pub(crate) unsafe fn any_slot<'a>(self, slot: u32) -> &'a Slot {
+        // SAFETY(I2): the caller's promise.
+        let info = unsafe { self.header() }.info;
+        // SAFETY(I2): within the allocation, which was made with this description; zeros are a valid slot.
+        unsafe { self.0.cast::<u8>().add(info.slots + slot as usize * info.stride).cast::<Slot>().as_ref() }
+    }
+
+    /// Drops the value of a slot in place, whatever the type.
+    ///
+    /// # Safety
+    ///
+    /// The slot is closed, its value is there, and the caller alone has the last hold on it (I3).
+    pub(crate) unsafe fn drop_value(self, slot: u32) {
+        // SAFETY(I2): the slot is outstanding, so the page is there.
+        let info = unsafe { self.header() }.info;
+        // SAFETY(I2): as above.
+        unsafe { self.any_slot(slot) }.value.write();
+        let offset = info.slots + slot as usize * info.stride + info.value;
+        // SAFETY(I3): a valid value of the page's type, which is the caller's alone.
+        unsafe { (info.drop)(self.0.cast::<u8>().add(offset).as_ptr()) }
+    }
+
+    // ---- the owner's side (I6) ----
+
+    /// Takes a free slot of a page of `T`, if the free list has one.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the page's shard (I6); the page holds values of `T` and stays allocated (I2).
+    #[inline]
+    pub(crate) unsafe fn pop<T>(self) -> Option<Popped> {
+        // SAFETY(I2): the caller's promise.
+        let page = unsafe { self.header() };
+        page.mine.exclusive.write();
+        // Relaxed: only the owner writes it, and ownership changes hands with E8.
+        let local = page.mine.local.load(Ordering::Relaxed);
+        let head = (local & HEAD) as u32;
+        if head == 0 {
+            return None;
+        }
+        let slot = head - 1;
+        // SAFETY(I2): slots in the list are within the page.
+        let (generation, next) = unsafe { self.slot::<T>(slot) }.peek();
+        let popped = local - u64::from(head) + u64::from(next) + USED_ONE;
+        page.mine.local.store(popped, Ordering::Relaxed);
+        let created = page.mine.created.load(Ordering::Relaxed);
+        page.mine.created.store(created + 1, Ordering::Relaxed);
+        Some(Popped { page: self, slot, generation })
+    }
+
+    /// Puts untouched slots on the empty free list. `false` where the page has none left.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the page's shard (I6); the page stays allocated (I2); its free list is empty.
+    pub(crate) unsafe fn prime(self) -> bool {
+        // SAFETY(I2): the caller's promise.
+        let page = unsafe { self.header() };
+        page.mine.exclusive.write();
+        let local = page.mine.local.load(Ordering::Relaxed);
+        debug_assert_eq!(local & HEAD, 0);
+        let mut primed = (local / PRIMED_ONE) as u32 & HEAD as u32;
+        let mut head = 0;
+        let mut tail = None;
+        let until = page.capacity.min(primed + PRIMED);
+        while primed < until {
+            let first = page.first_generation(primed) + page.base;
+            // A place whose earlier pages used up the generations of this slot has it retired from the start.
+            if first <= page.last_generation {
+                // SAFETY(I2): within the page.
+                let slot = unsafe { self.any_slot(primed) };
+                slot.prime(first, 0);
+                match tail.replace(slot) {
+                    None => head = primed + 1,
+                    Some(before) => before.relink(primed + 1),
+                }
+            }
+            primed += 1;
+        }
+        let used = local & !(USED_ONE - 1);
+        // Release: whoever walks the slots up to the primed count finds them initialised.
+        page.mine.local.store(
+            used | u64::from(primed) * PRIMED_ONE | u64::from(head),
+            Ordering::Release,
+        );
+        head != 0
+    }
+
+    /// Puts the remote list on the free list. `true` where there is a free slot now.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the page's shard (I6), took the page from the shard's stack, and the page stays allocated (I2).
+    pub(crate) unsafe fn collect(self) -> bool {
+        // SAFETY(I2): the caller's promise.
+        let page = unsafe { self.header() };
+        page.mine.exclusive.write();
+        // Acquire (E7): the slots' ends and their links are visible. It also clears `queued`.
+        let remote = page.others.list.swap(0, Ordering::Acquire);
+        let local = page.mine.local.load(Ordering::Relaxed);
+        let (head, returned) = (remote & HEAD, remote & !(USED_ONE - 1));
+        let mut merged = local - returned;
+        if head != 0 {
+            // The local list goes behind the remote one's tail; mostly it is empty and nothing is walked.
+            if local & HEAD != 0 {
+                let mut last = head as u32 - 1;
+                loop {
+                    // SAFETY(I2): slots in the list are within the page.
+                    let slot = unsafe { self.any_slot(last) };
+                    match slot.peek().1 {
+                        0 => break slot.relink((local & HEAD) as u32),
+                        next => last = next - 1,
+                    }
+                }
+            }
+            merged = merged - (merged & HEAD) + head;
+        }
+        page.mine.local.store(merged, Ordering::Relaxed);
+        merged & HEAD != 0
+    }
+
+    /// Gives a slot back whose value is gone. The last thing that its holder does with the page (I8).
+    ///
+    /// `me` is the record that the calling thread has claimed.
+    ///
+    /// # Safety
+    ///
+    /// The slot was popped and not given back since, and the caller is the one who owns it: it was never opened, or
+    /// it is closed, without a value, and the caller had the last hold.
+    pub(crate) unsafe fn give_back(self, slot_index: u32, me: Option<&Record>) {
+        // SAFETY(I2): the slot is outstanding until the last statement of either path, so the page is there.
+        let page = unsafe { self.header() };
+        // SAFETY(I2): as above; the slot was popped from this page.
+        let slot = unsafe { self.any_slot(slot_index) };
+        let generation = slot.state().generation();
+        let retired = generation >= page.last_generation;
+        if me.is_some_and(|me| ptr::eq(me, page.owner)) {
+            page.mine.exclusive.write();
+            let local = page.mine.local.load(Ordering::Relaxed);
+            let head = (local & HEAD) as u32;
+            if retired {
+                slot.vacate(generation, 0);
+                page.mine.local.store(local - USED_ONE, Ordering::Release);
+                return;
+            }
+            slot.vacate(generation, head);
+            if page.mine.listed.load(Ordering::Relaxed) == 0 {
+                // SAFETY(I6): the caller owns the shard, which is there as long as the slot is outstanding.
+                unsafe { page.shard.as_ref().list(self) };
+            }
+            // Release (E10): whoever counts this slot as returned sees that nothing follows.
+            let pushed = local - USED_ONE - u64::from(head) + u64::from(slot_index) + 1;
+            page.mine.local.store(pushed, Ordering::Release);
+        } else {
+            // SAFETY(I8): passed on.
+            unsafe { self.give_back_remotely(slot_index, slot, retired) };
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`PagePtr::give_back`].
+    #[inline(never)]
+    unsafe fn give_back_remotely(self, slot_index: u32, slot: &Slot, retired: bool) {
+        // SAFETY(I2): the slot is outstanding until the exchange at the end succeeds.
+        let page = unsafe { self.header() };
+        let generation = slot.state().generation();
+        let mut list = page.others.list.load(Ordering::Relaxed);
+        loop {
+            if list & QUEUED == 0 {
+                // The shard must hear of the page before the slot is in its list: afterwards the page may be gone.
+                match page.others.list.compare_exchange_weak(
+                    list,
+                    list | QUEUED,
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                ) {
+                    Ok(_) => {
+                        // SAFETY(I8): the shard is there as long as the slot is outstanding, and setting
+                        // `queued` made the page this thread's to push.
+                        unsafe { page.shard.as_ref().enqueue(self) };
+                        list |= QUEUED;
+                    }
+                    Err(now) => list = now,
+                }
+                continue;
+            }
+            let head = (list & HEAD) as u32;
+            let (new_head, next) = if retired { (head, 0) } else { (slot_index + 1, head) };
+            slot.vacate(generation, next);
+            let pushed = list - u64::from(head) + u64::from(new_head) + USED_ONE;
+            // Release (E7, E10): the end of the value and the link come before the slot is reachable.
+            match page.others.list.compare_exchange_weak(
+                list,
+                pushed,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(now) => list = now,
+            }
+        }
+    }
+}
+
+impl Page {
+    fn first_generation(&self, slot: u32) -> u32 {
+        first_generation(self.seed, slot, self.last_generation)
+    }
+
+    /// Whether the generation was issued for the slot, in this page or an earlier one at its place, where `last` is the last.
+    pub(crate) fn was_issued(&self, slot: u32, generation: u32, last: u32) -> bool {
+        (self.first_generation(slot)..=last).contains(&generation)
+    }
+
+    /// Slots that were primed; the others have never been written.
+    ///
+    /// Acquire: primed slots are initialised.
+    pub(crate) fn primed(&self) -> u32 {
+        (self.mine.local.load(Ordering::Acquire) / PRIMED_ONE) as u32 & HEAD as u32
+    }
+
+    /// Slots that were taken and not given back: live, reserved or held.
+    ///
+    /// Acquire (E10): a slot that is counted as returned is not touched any more by who returned it.
+    pub(crate) fn outstanding(&self) -> u64 {
+        // The remote side first: what was returned there after this may be missed, never counted twice.
+        let remote = self.others.list.load(Ordering::Acquire) / USED_ONE;
+        let local = self.mine.local.load(Ordering::Acquire) / USED_ONE;
+        local.saturating_sub(remote)
+    }
+
+    /// Handles created in this page.
+    pub(crate) fn created(&self) -> u64 {
+        self.mine.created.load(Ordering::Relaxed)
+    }
+
+    /// The generations used in this page and before, as a distance from each slot's very first.
+    ///
+    /// # Safety
+    ///
+    /// `this` is this page; nobody creates handles in it any more (I2).
+    pub(crate) unsafe fn used_generations(&self, this: PagePtr) -> u32 {
+        (0..self.primed())
+            .map(|index| {
+                // SAFETY(I2): the caller's promise; primed slots are within the page.
+                let slot = unsafe { this.any_slot(index) };
+                let state = slot.state();
+                if state.is_untouched() {
+                    return 0;
+                }
+                (state.generation() + 1).saturating_sub(self.first_generation(index))
+            })
+            .max()
+            .unwrap_or(0)
+            .max(self.base)
+    }
+
+    /// Calls `each` with every slot that holds a value or waits for one to be let go.
+    ///
+    /// # Safety
+    ///
+    /// `this` is this page, which stays allocated while `each` runs (I2).
+    pub(crate) unsafe fn for_each_taken(&self, this: PagePtr, mut each: impl FnMut(u32, &Slot, Phase)) {
+        for index in 0..self.primed() {
+            // SAFETY(I2): the caller's promise; primed slots are within the page.
+            let slot = unsafe { this.any_slot(index) };
+            let phase = slot.state().phase();
+            if matches!(phase, Phase::Live | Phase::Closed) {
+                each(index, slot, phase);
+            }
+        }
+    }
+
+    /// The handle of a slot in this page.
+    #[inline]
+    pub(crate) fn handle(&self, slot: u32, generation: u32) -> u64 {
+        bits::pack(generation, self.place, slot)
+    }
+
+    // ---- links, for the shard ----
+
+    pub(super) fn next_listed(&self) -> &AtomicPtr<Page> {
+        &self.mine.next_listed
+    }
+
+    pub(super) fn next_queued(&self) -> &AtomicPtr<Page> {
+        &self.others.next_queued
+    }
+
+    pub(super) fn set_listed(&self, listed: bool) {
+        self.mine.listed.store(u64::from(listed), Ordering::Relaxed);
+    }
+
+    pub(super) fn is_listed(&self) -> bool {
+        self.mine.listed.load(Ordering::Relaxed) != 0
+    }
+
+    pub(super) fn has_free(&self) -> bool {
+        self.mine.local.load(Ordering::Relaxed) & HEAD != 0
+    }
+}
+
+/// The first generation of a slot in the first page at a place: random, in the lower half, so that every slot has at
+/// least 2^30 generations, and a handle of another process is hardly ever one of this process.
+pub(super) fn first_generation(seed: u64, slot: u32, last_generation: u32) -> u32 {
+    let half = (last_generation >> 1).max(1);
+    1 + (mix(seed ^ u64::from(slot)) % u64::from(half)) as u32
+}
+
+/// A permutation of 64-bit integers that looks random (the finaliser of splitmix64, Steele et al. 2014).
+pub(crate) fn mix(mut value: u64) -> u64 {
+    value = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    value = (value ^ value >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    value = (value ^ value >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    value ^ value >> 31
+}

@@ -1,0 +1,255 @@
+//! A set: the part of a registry that does not know the type. It owns shards and pages.
+//!
+//! A set that is dropped closes all its handles at once and frees each page when nothing is outstanding in it and no
+//! cell keeps it (I2). What is still held waits in the space's list of leftovers, which the next dropped or growing set
+//! looks through; only memory waits there, never a value that nobody holds.
+
+use super::cells::Record;
+use super::layout::TypeInfo;
+use super::page::{NewPage, PagePtr};
+use super::remove;
+use super::shard::{Exhausted, Shard};
+use super::slot::Phase;
+use super::space::Space;
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::NonNull;
+
+/// Slots of a shard's first page; each of the next ones has eight times as many, up to the largest.
+const FIRST_PAGE: u32 = 32;
+
+/// A registry without its type.
+#[derive(Debug)]
+pub(crate) struct Set {
+    /// Unique in the process, for ever; odd for a set that is never dropped.
+    pub(crate) id: u64,
+    pub(crate) space: &'static Space,
+    pub(crate) info: &'static TypeInfo,
+    /// The most handles that may be live; `usize::MAX` for no limit.
+    pub(crate) limit: usize,
+    /// Live handles; counted only where there is a limit.
+    live: AtomicUsize,
+    /// Values that are removed and still held.
+    deferred: AtomicUsize,
+    pages: Mutex<Vec<PagePtr>>,
+    /// What each thread has of this set.
+    #[cfg(not(haft_loom))]
+    pub(super) shards: thread_local::ThreadLocal<Box<Shard>>,
+    /// What threads share that have no record of their own.
+    common: Mutex<Option<Box<Shard>>>,
+}
+
+/// What a set holds, added up.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) created: u64,
+    pub(crate) live: usize,
+    pub(crate) deferred: usize,
+    pub(crate) pages: usize,
+    pub(crate) bytes: usize,
+}
+
+/// Whether the set with this identity is never dropped, so that its pages stay for ever (I2).
+#[inline]
+pub(crate) const fn is_perpetual(id: u64) -> bool {
+    id & 1 == 1
+}
+
+static NEXT_ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+
+impl Set {
+    pub(crate) fn new<T: 'static>(space: &'static Space, limit: usize, perpetual: bool) -> Self {
+        let number = NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Self {
+            id: number << 1 | u64::from(perpetual),
+            space,
+            info: TypeInfo::of::<T>(),
+            limit,
+            live: AtomicUsize::new(0),
+            deferred: AtomicUsize::new(0),
+            pages: Mutex::new(Vec::new()),
+            #[cfg(not(haft_loom))]
+            shards: thread_local::ThreadLocal::new(),
+            common: Mutex::new(None),
+        }
+    }
+
+    /// The shard for threads that have no record, locked.
+    pub(crate) fn common(&self) -> MutexGuard<'_, Option<Box<Shard>>> {
+        let mut common = self.common.lock();
+        if common.is_none() {
+            *common = Some(Box::new(Shard::new(NonNull::from(self), self.space.common_record())));
+        }
+        common
+    }
+
+    /// A new page in the table, for a shard of this set.
+    pub(super) fn add_page(&self, shard: &Shard, grown: u32) -> Result<PagePtr, Exhausted> {
+        reclaim_leftovers(self.space);
+        let size = self.space.size;
+        let mut pages = self.pages.lock();
+        pages.try_reserve(1).map_err(|_| Exhausted::Memory)?;
+        let place = self.space.take_place(shard.owner).ok_or(Exhausted::Space)?;
+        let wanted = FIRST_PAGE << (3 * grown.min(3));
+        let page = PagePtr::allocate(&NewPage {
+            info: self.info,
+            owner: shard.owner,
+            shard: NonNull::from(shard),
+            place,
+            capacity: self.info.slots_per_page(wanted.min(size.slots)),
+            limited: self.limit != usize::MAX,
+            base: self.space.base(place),
+            last_generation: size.last_generation,
+            seed: self.space.place_seed(place),
+        });
+        let Some(page) = page else {
+            self.space.untake_place(shard.owner, place);
+            return Err(Exhausted::Memory);
+        };
+        pages.push(page);
+        self.space.install(place, page, self.id);
+        Ok(page)
+    }
+
+    /// Counts one more live handle against the limit. Relaxed: it only counts.
+    pub(crate) fn count_in(&self) -> bool {
+        let below = |live: usize| (live < self.limit).then_some(live + 1);
+        self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below).is_ok()
+    }
+
+    /// Counts one live handle less.
+    pub(crate) fn count_out(&self) {
+        self.live.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Counts one more value that is removed and still held. Relaxed, as all counters.
+    pub(super) fn defer(&self) {
+        self.deferred.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts one such value less.
+    pub(super) fn undefer(&self) {
+        self.deferred.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The pages that the set has now. They stay as long as the set does.
+    pub(crate) fn pages(&self) -> Vec<PagePtr> {
+        self.pages.lock().clone()
+    }
+
+    /// Everything added up; exact where nobody creates or removes meanwhile.
+    pub(crate) fn totals(&self) -> Totals {
+        let mut totals = Totals { deferred: self.deferred.load(Ordering::Relaxed), ..Totals::default() };
+        let mut outstanding = 0;
+        let pages = self.pages.lock();
+        for page in &*pages {
+            // SAFETY(I2): pages stay as long as the set.
+            let header = unsafe { page.header() };
+            totals.created += header.created();
+            outstanding += header.outstanding();
+            totals.bytes += self.info.page_layout(header.capacity).map_or(0, |layout| layout.size());
+        }
+        totals.pages = pages.len();
+        totals.live = (outstanding as usize).saturating_sub(totals.deferred);
+        totals
+    }
+
+    /// Removes every handle that was live when the call began; a panic of a value's drop is passed on after the last one.
+    pub(crate) fn clear(&self, removed: u32, me: Option<&Record>) {
+        let mut panic: Option<Box<dyn Any + Send>> = None;
+        for page in self.pages() {
+            // SAFETY(I2): pages stay as long as the set.
+            let header = unsafe { page.header() };
+            for index in 0..header.primed() {
+                // SAFETY(I2): as above; primed slots are within the page.
+                let state = unsafe { page.any_slot(index) }.state();
+                if state.phase() != Phase::Live {
+                    continue;
+                }
+                let handle = header.handle(index, state.generation());
+                // SAFETY(I2): as above.
+                if let Some(Some(alone)) = unsafe { remove::close_any(self.space, page, handle, removed) } {
+                    let dropped = catch_unwind(AssertUnwindSafe(|| alone.drop_value(me)));
+                    if let Err(payload) = dropped {
+                        panic.get_or_insert(payload);
+                    }
+                }
+            }
+        }
+        if let Some(payload) = panic
+            && !std::thread::panicking()
+        {
+            resume_unwind(payload);
+        }
+    }
+
+    /// Ends the set: drops all values that nobody holds, and frees what can be freed.
+    ///
+    /// # Safety
+    ///
+    /// The set comes from `Box::into_raw`, is not perpetual, and nobody uses it any more, but for holders of its values.
+    pub(crate) unsafe fn retire(set: NonNull<Self>, removed: u32, me: Option<&Record>) {
+        // SAFETY(I2): the caller's promise.
+        let space = unsafe { set.as_ref() }.space;
+        // However the values' drops end, the memory is taken care of.
+        let _at_the_end = Retire(set, space);
+        // SAFETY(I2): as above.
+        unsafe { set.as_ref() }.clear(removed, me);
+    }
+
+    /// Frees the pages that nobody needs. `true` where none is left, and the set itself can go.
+    ///
+    /// # Safety
+    ///
+    /// The set is retired.
+    unsafe fn reclaim(&self) -> bool {
+        let mut pages = self.pages.lock();
+        pages.retain(|&page| {
+            // SAFETY(I2): the page is in the list, so it was not freed.
+            let header = unsafe { page.header() };
+            let place = header.place;
+            if self.space.has(place, page) {
+                if header.outstanding() > 0 {
+                    return true;
+                }
+                // SAFETY(I8): nothing is outstanding, and nobody creates handles in a retired set.
+                unsafe { self.space.withdraw(page) };
+            }
+            if self.space.is_kept(place) {
+                return true;
+            }
+            let owner = header.owner;
+            // SAFETY(I2): out of the table, kept by no cell, nothing outstanding, and leaving the list.
+            unsafe { page.free() };
+            self.space.recycle(place, owner);
+            false
+        });
+        pages.is_empty()
+    }
+}
+
+struct Retire(NonNull<Set>, &'static Space);
+
+impl Drop for Retire {
+    fn drop(&mut self) {
+        self.1.leftovers.lock().push(self.0);
+        reclaim_leftovers(self.1);
+    }
+}
+
+/// Frees what is left of dropped sets, where that has become possible. Never waits for another thread that does it.
+fn reclaim_leftovers(space: &'static Space) {
+    let Some(mut leftovers) = space.leftovers.try_lock() else {
+        return;
+    };
+    leftovers.retain(|&set| {
+        // SAFETY(I2): only retired sets are in the list, and they leave it when they are freed.
+        if unsafe { set.as_ref().reclaim() } {
+            // SAFETY(I2): from `Box::into_raw`, as `retire` demands; no page, so no holder, refers to it.
+            drop(unsafe { Box::from_raw(set.as_ptr()) });
+            return false;
+        }
+        true
+    });
+}

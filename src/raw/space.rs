@@ -1,0 +1,368 @@
+//! The handle space: one table of pages, indexed by the place in a handle, and the records of all threads.
+//!
+//! There is one space in a process; models and tests make small ones. Places are given out in shards of 64, each shard to one
+//! record, and come back when a registry is dropped, together with a generation that is above all that were issued
+//! there (S1).
+
+use super::bits;
+use super::cells::Record;
+use super::page::{Page, PagePtr, first_generation, mix};
+use super::set::Set;
+use super::slot::READER_GROUPS;
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Mutex, Ordering, fence};
+use std::ptr::{self, NonNull};
+
+/// Places in the table.
+#[cfg(not(haft_loom))]
+pub(crate) const PLACES: usize = 1 << bits::PLACE_BITS;
+#[cfg(haft_loom)]
+pub(crate) const PLACES: usize = 4;
+
+/// Places of a shard.
+#[cfg(not(haft_loom))]
+const SHARD_PLACES: u32 = 1 << bits::PAGE_BITS;
+#[cfg(haft_loom)]
+const SHARD_PLACES: u32 = 1;
+
+/// One part in so many of all shards is kept for threads that have none of their own.
+const COMMON_PART: u32 = 16;
+
+/// One place of the table.
+#[derive(Debug)]
+struct Entry {
+    page: AtomicPtr<Page>,
+    /// The identity of the registry whose page it is; 0 while there is none.
+    set: AtomicU64,
+}
+
+/// How large a space is; the real one uses the whole layout.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    /// Places that may be used, a multiple of a shard's.
+    pub(crate) places: u32,
+    /// Slots in a page at most.
+    pub(crate) slots: u32,
+    /// The last generation of a slot.
+    pub(crate) last_generation: u32,
+}
+
+impl Size {
+    /// All that the handle's bits can name.
+    pub(crate) const FULL: Self = Self {
+        places: PLACES as u32,
+        slots: bits::MAX_SLOTS,
+        last_generation: bits::MAX_GENERATION,
+    };
+}
+
+/// Where a record gets places from.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    /// The next unused place and how many follow it in the shard.
+    fresh: (u32, u32),
+    /// Places that came back.
+    free: Vec<u32>,
+}
+
+/// Which shard numbers are still unused.
+#[derive(Debug)]
+struct Unused {
+    /// The next for a thread, and its end.
+    threads: (u32, u32),
+    /// The next for the common record, and its end.
+    common: (u32, u32),
+}
+
+/// The table, the records, and what is left to give out.
+#[derive(Debug)]
+pub(crate) struct Space {
+    entries: [Entry; PLACES],
+    /// Per place: how far generations were used by pages that are gone.
+    bases: [AtomicU32; PLACES],
+    /// Every record ever made, by group.
+    records: [AtomicPtr<Record>; READER_GROUPS as usize],
+    record_count: AtomicU32,
+    unused: Mutex<Option<Unused>>,
+    /// The record that owns what threads without a shard create. No thread ever claims it.
+    common: AtomicPtr<Record>,
+    /// Dropped registries of which somebody still holds a value.
+    pub(super) leftovers: Mutex<Vec<NonNull<Set>>>,
+    seed: AtomicU64,
+    pub(crate) size: Size,
+}
+
+// SAFETY(I2): the registries in `leftovers` belong to the space and are touched under its lock alone.
+unsafe impl Sync for Space {}
+// SAFETY(I2): as above.
+unsafe impl Send for Space {}
+
+impl Space {
+    /// The real thing: zeros, but for the size.
+    #[cfg(not(haft_loom))]
+    pub(crate) const fn new(size: Size) -> Self {
+        Self {
+            entries: [const { Entry { page: AtomicPtr::new(ptr::null_mut()), set: AtomicU64::new(0) } }; PLACES],
+            bases: [const { AtomicU32::new(0) }; PLACES],
+            records: [const { AtomicPtr::new(ptr::null_mut()) }; READER_GROUPS as usize],
+            record_count: AtomicU32::new(0),
+            unused: Mutex::new(None),
+            common: AtomicPtr::new(ptr::null_mut()),
+            leftovers: Mutex::new(Vec::new()),
+            seed: AtomicU64::new(0),
+            size,
+        }
+    }
+
+    /// A small one for models.
+    #[cfg(haft_loom)]
+    pub(crate) fn new(size: Size) -> Self {
+        Self {
+            entries: std::array::from_fn(|_| Entry {
+                page: AtomicPtr::new(ptr::null_mut()),
+                set: AtomicU64::new(0),
+            }),
+            bases: std::array::from_fn(|_| AtomicU32::new(0)),
+            records: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+            record_count: AtomicU32::new(0),
+            unused: Mutex::new(None),
+            common: AtomicPtr::new(ptr::null_mut()),
+            leftovers: Mutex::new(Vec::new()),
+            seed: AtomicU64::new(0),
+            size,
+        }
+    }
+
+    /// A space of its own on the heap, for a test.
+    #[cfg(all(test, not(haft_loom)))]
+    pub(crate) fn leaked(size: Size) -> &'static Self {
+        // Never on the stack: the table is too large for a test thread.
+        let mut space = Box::<Self>::new_zeroed();
+        let fields = space.as_mut_ptr();
+        // SAFETY(I2): in bounds of the allocation; every field that is not valid as zeros is written.
+        unsafe {
+            (&raw mut (*fields).unused).write(Mutex::new(None));
+            (&raw mut (*fields).leftovers).write(Mutex::new(Vec::new()));
+            (&raw mut (*fields).size).write(size);
+            Box::leak(space.assume_init())
+        }
+    }
+
+    // ---- lookups ----
+
+    /// The page at a handle's place.
+    ///
+    /// `SeqCst` (E9): after a publication, so that whoever takes the page out of the table sees the cell. Acquire (E2): its
+    /// header is visible.
+    #[inline]
+    pub(crate) fn page(&self, handle: u64) -> Option<PagePtr> {
+        PagePtr::from_ptr(self.entry(bits::place(handle)).page.load(Ordering::SeqCst))
+    }
+
+    /// The identity of the registry at a handle's place, 0 for none. Acquire (E2): its page is visible.
+    #[inline]
+    pub(crate) fn set_id(&self, handle: u64) -> u64 {
+        self.entry(bits::place(handle)).set.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    fn entry(&self, place: u32) -> &Entry {
+        &self.entries[place as usize % PLACES]
+    }
+
+    /// How far generations were used at a place by pages that are gone.
+    pub(crate) fn base(&self, place: u32) -> u32 {
+        self.bases[place as usize % PLACES].load(Ordering::Relaxed)
+    }
+
+    /// What decides the first generations at a place; the same for all pages that it ever has.
+    pub(crate) fn place_seed(&self, place: u32) -> u64 {
+        mix(self.seed() ^ u64::from(place))
+    }
+
+    /// Whether a page that is gone may have issued this handle: its generation is among those used up at the place.
+    pub(crate) fn was_issued_before(&self, handle: u64) -> bool {
+        let place = bits::place(handle);
+        if place as usize >= PLACES {
+            return false;
+        }
+        let first = first_generation(self.place_seed(place), bits::slot(handle), self.size.last_generation);
+        (first..first.saturating_add(self.base(place))).contains(&bits::generation(handle))
+    }
+
+    fn seed(&self) -> u64 {
+        let seed = self.seed.load(Ordering::Relaxed);
+        if seed != 0 {
+            return seed;
+        }
+        let random = random_seed();
+        match self.seed.compare_exchange(0, random, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => random,
+            Err(earlier) => earlier,
+        }
+    }
+
+    // ---- records ----
+
+    /// Makes a record, visible to every remover from now on.
+    pub(crate) fn add_record(&self, claimed: bool) -> &'static Record {
+        let index = self.record_count.fetch_add(1, Ordering::Relaxed);
+        let record = Box::leak(Box::new(Record::new(index, claimed)));
+        let group = &self.records[record.group() as usize];
+        let mut head = group.load(Ordering::Relaxed);
+        loop {
+            record.next = head;
+            // `SeqCst` (E3): a remover that sees a bit which this record's thread sets later sees the record. Release:
+            // its fields come before.
+            match group.compare_exchange_weak(head, record, Ordering::SeqCst, Ordering::Relaxed) {
+                Ok(_) => return record,
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// The records of one group.
+    #[inline]
+    pub(crate) fn records(&self, group: u32) -> impl Iterator<Item = &'static Record> {
+        // `SeqCst` (E3): comes after the close; Acquire: the record's fields are visible.
+        let mut next: *const Record = self.records[group as usize].load(Ordering::SeqCst);
+        std::iter::from_fn(move || {
+            // SAFETY(I5): records are never freed, and `next` is a record or null.
+            let record = unsafe { next.as_ref() }?;
+            next = record.next;
+            Some(record)
+        })
+    }
+
+    /// All records.
+    pub(crate) fn all_records(&self) -> impl Iterator<Item = &'static Record> {
+        (0..READER_GROUPS).flat_map(|group| self.records(group))
+    }
+
+    /// Records made so far.
+    pub(crate) fn record_count(&self) -> u32 {
+        self.record_count.load(Ordering::Relaxed)
+    }
+
+    /// The record that owns the common shards.
+    pub(crate) fn common_record(&self) -> &'static Record {
+        loop {
+            // Acquire: the record's fields are visible.
+            // SAFETY(I5): records are never freed.
+            if let Some(record) = unsafe { self.common.load(Ordering::Acquire).as_ref() } {
+                return record;
+            }
+            let _unused = self.unused.lock();
+            if self.common.load(Ordering::Relaxed).is_null() {
+                let record: *const Record = self.add_record(true);
+                self.common.store(record.cast_mut(), Ordering::Release);
+            }
+        }
+    }
+
+    // ---- places ----
+
+    /// A place for a page of this record. `None` where all that it may have are taken.
+    pub(crate) fn take_place(&self, record: &Record) -> Option<u32> {
+        let is_common = ptr::eq(self.common.load(Ordering::Relaxed), record);
+        let mut places = record.places.lock();
+        if let Some(place) = places.free.pop() {
+            return Some(place);
+        }
+        if places.fresh.1 == 0 {
+            let mut unused = self.unused.lock();
+            let unused = unused.get_or_insert_with(|| self.all_unused());
+            let range = if is_common { &mut unused.common } else { &mut unused.threads };
+            if range.0 == range.1 {
+                return None;
+            }
+            places.fresh = (range.0 * SHARD_PLACES, SHARD_PLACES);
+            range.0 += 1;
+        }
+        let place = places.fresh.0;
+        places.fresh = (place + 1, places.fresh.1 - 1);
+        Some(place)
+    }
+
+    fn all_unused(&self) -> Unused {
+        let shards = self.size.places / SHARD_PLACES;
+        let common = (shards / COMMON_PART).max(1);
+        Unused { threads: (0, shards - common), common: (shards - common, shards) }
+    }
+
+    /// Gives back a place that was taken and never used.
+    pub(crate) fn untake_place(&self, record: &Record, place: u32) {
+        record.places.lock().free.push(place);
+    }
+
+    /// Every place that was ever given out.
+    pub(crate) fn used_places(&self) -> impl Iterator<Item = u32> + use<> {
+        let unused = self.unused.lock();
+        let shards = self.size.places / SHARD_PLACES;
+        let first_common = shards - (shards / COMMON_PART).max(1);
+        let (threads, common) = match &*unused {
+            Some(unused) => (unused.threads.0, unused.common.0),
+            None => (0, first_common),
+        };
+        (0..threads * SHARD_PLACES).chain(first_common * SHARD_PLACES..common * SHARD_PLACES)
+    }
+
+    /// Shards that were given out to threads.
+    pub(crate) fn used_shards(&self) -> u32 {
+        self.unused.lock().as_ref().map_or(0, |unused| unused.threads.0)
+    }
+
+    /// Puts a page into the table.
+    ///
+    /// Release (E2): the page's header comes before the entry, and the page before the registry's identity.
+    pub(crate) fn install(&self, place: u32, page: PagePtr, set_id: u64) {
+        let entry = self.entry(place);
+        entry.page.store(page.as_ptr(), Ordering::Release);
+        entry.set.store(set_id, Ordering::Release);
+    }
+
+    /// Whether the page is in the table at this place.
+    pub(crate) fn has(&self, place: u32, page: PagePtr) -> bool {
+        ptr::eq(self.entry(place).page.load(Ordering::Relaxed), page.as_ptr())
+    }
+
+    /// Takes a page out of the table and keeps its generations in mind. Afterwards [`Space::is_kept`] tells when it
+    /// may be freed.
+    ///
+    /// # Safety
+    ///
+    /// The page is in the table, in use by nobody who creates handles, and no slot of it is outstanding (I8).
+    pub(crate) unsafe fn withdraw(&self, page: PagePtr) {
+        // SAFETY(I2): the caller's promise.
+        let header = unsafe { page.header() };
+        // SAFETY(I2): as above.
+        let used = unsafe { header.used_generations(page) };
+        self.bases[header.place as usize % PLACES].store(used, Ordering::Relaxed);
+        let entry = self.entry(header.place);
+        entry.set.store(0, Ordering::Relaxed);
+        // SeqCst (E9): before the cells are looked at. Release: whoever sees the empty entry sees the base.
+        entry.page.store(ptr::null_mut(), Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Whether some thread may still look at the page that was withdrawn from this place.
+    pub(crate) fn is_kept(&self, place: u32) -> bool {
+        self.all_records().any(|record| record.keeps(place))
+    }
+
+    /// Lets the place be used again, by the record that it belongs to.
+    pub(crate) fn recycle(&self, place: u32, owner: &Record) {
+        owner.places.lock().free.push(place);
+    }
+}
+
+/// Different in each process, and in no way secret.
+#[cfg(not(haft_loom))]
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0) | 1
+}
+
+#[cfg(haft_loom)]
+fn random_seed() -> u64 {
+    1
+}

@@ -1,0 +1,449 @@
+//! What a thread keeps: its record, and shortcuts to the pages that it fills.
+//!
+//! A thread *enrols* when it first looks something up: it claims a record of the pool, for its cells. It *binds* when it first creates
+//! something: it claims the record that `thread_local` finds under the thread's recycled id, so that the
+//! shards it finds under the same id, in every registry, are the ones of that record's pages. When the thread ends, the claim
+//! ends, and the next thread with that id adopts record and shards.
+//!
+//! | state | record | lookups | creation |
+//! |---|---|---|---|
+//! | new | none | enrol | bind |
+//! | enrolled | from the pool | its cells | bind |
+//! | bound | under the thread's id | its cells | its shards |
+//! | ended | none | cells of a record that is claimed for the one call | the common shard, under its lock |
+//!
+//! Ids and claims do not end at the same moment: `thread_local` gives an id back in a thread-local destructor, and others may
+//! run before and after it. So an id alone never makes an owner (I6): a thread that finds its record still claimed by
+//! another, or its own id gone, creates in the common shard.
+
+use super::cells::Record;
+use super::create;
+use super::lookup::{self, Hold, Want};
+use super::page::PagePtr;
+use super::remove::Alone;
+use super::set::Set;
+use super::shard::{Exhausted, Shard};
+use super::site::{self, Site};
+use super::space::{Size, Space};
+use crate::sync::{Mutex, thread_local};
+use std::any::TypeId;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::panic::catch_unwind;
+use std::ptr::NonNull;
+use thread_local::ThreadLocal;
+
+/// The handle space of this process.
+pub(crate) static SPACE: Space = Space::new(Size::FULL);
+
+/// The record of each thread that creates, by the ids of `thread_local`, which are used again when threads end.
+static BOUND: ThreadLocal<&'static Record> = ThreadLocal::new();
+
+/// Records for threads that only look up.
+static POOL: Mutex<Vec<&'static Record>> = Mutex::new(Vec::new());
+
+/// The default registries, one per type; never dropped.
+static DEFAULTS: Mutex<Option<HashMap<TypeId, &'static Set>>> = Mutex::new(None);
+
+const PAGES: usize = 16;
+const SITES: usize = 64;
+
+/// The thread's own; plain cells without a destructor, so it is there from the first to the last instruction.
+struct Local {
+    record: Cell<Option<&'static Record>>,
+    bound: Cell<bool>,
+    ended: Cell<bool>,
+    /// Current pages by the set's identity. Only valid while bound.
+    by_set: [Cell<(u64, Option<PagePtr>)>; PAGES],
+    /// Current pages of default registries by type. Only valid while bound.
+    by_type: [Cell<(Option<TypeId>, Option<PagePtr>)>; PAGES],
+    sites: [Cell<(Option<Site>, u32)>; SITES],
+}
+
+thread_local! {
+    static LOCAL: Local = const {
+        Local {
+            record: Cell::new(None),
+            bound: Cell::new(false),
+            ended: Cell::new(false),
+            by_set: [const { Cell::new((0, None)) }; PAGES],
+            by_type: [const { Cell::new((None, None)) }; PAGES],
+            sites: [const { Cell::new((None, 0)) }; SITES],
+        }
+    };
+
+    /// Notices that the thread ends. Touched after `thread_local`'s own, it runs before it.
+    static SENTINEL: Sentinel = const { Sentinel };
+}
+
+struct Sentinel;
+
+impl Drop for Sentinel {
+    fn drop(&mut self) {
+        LOCAL.with(|local| {
+            local.ended.set(true);
+            local.bound.set(false);
+            local.forget_pages();
+            if let Some(record) = local.record.take() {
+                record.disclaim();
+            }
+        });
+    }
+}
+
+impl Local {
+    fn forget_pages(&self) {
+        self.by_set.iter().for_each(|entry| entry.set((0, None)));
+        self.by_type.iter().for_each(|entry| entry.set((None, None)));
+    }
+
+    #[inline]
+    fn site(&self, site: Site) -> u32 {
+        let index = (std::ptr::from_ref(site).addr() >> 3) % SITES;
+        let (known, number) = self.sites[index].get();
+        if known.is_some_and(|known| std::ptr::eq(known, site)) {
+            return number;
+        }
+        let number = site::number(site);
+        self.sites[index].set((Some(site), number));
+        number
+    }
+
+    /// Claims a record for this thread's cells. `None` where the thread is ending.
+    #[cold]
+    fn enrol(&self) -> Option<&'static Record> {
+        if self.ended.get() || SENTINEL.try_with(|_| ()).is_err() {
+            return None;
+        }
+        let record = pooled_record();
+        self.record.set(Some(record));
+        Some(record)
+    }
+
+    /// Claims the record under this thread's id. `None` where that is impossible, now or for good.
+    #[cold]
+    fn bind(&self) -> Option<&'static Record> {
+        if self.ended.get() {
+            return None;
+        }
+        // Where the destructor of `thread_local`'s id has run already, asking for an id panics. A thread that is so far
+        // gone has no shard.
+        let record = match BOUND.get() {
+            Some(record) => *record,
+            None => match catch_unwind(|| *BOUND.get_or(|| SPACE.add_record(false))) {
+                Ok(record) => record,
+                Err(_) => {
+                    self.ended.set(true);
+                    return None;
+                }
+            },
+        };
+        // After the id's destructor is registered, so that this one runs first.
+        if SENTINEL.try_with(|_| ()).is_err() || !record.claim() {
+            return None;
+        }
+        if let Some(pooled) = self.record.replace(Some(record)) {
+            pooled.disclaim();
+        }
+        self.bound.set(true);
+        Some(record)
+    }
+
+    /// This thread's shard of a set, made where there is none yet. `None` where the thread cannot have one.
+    #[cold]
+    fn shard<'s>(&self, set: &'s Set) -> Option<&'s Shard> {
+        let record = if self.bound.get() { self.record.get() } else { self.bind() }?;
+        // The id may be gone or somebody else's by now; the claim is not.
+        if !BOUND.get().is_some_and(|bound| std::ptr::eq(*bound, record)) {
+            return None;
+        }
+        Some(set.shards.get_or(|| Box::new(Shard::new(NonNull::from(set), record))))
+    }
+}
+
+/// A claimed record of the pool, a new one where all are in use.
+fn pooled_record() -> &'static Record {
+    let mut pool = POOL.lock();
+    if let Some(record) = pool.iter().find(|record| record.claim()) {
+        return record;
+    }
+    let record = SPACE.add_record(true);
+    pool.push(record);
+    record
+}
+
+/// A record that is claimed for one call.
+struct Borrowed(&'static Record);
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        self.0.disclaim();
+    }
+}
+
+#[cold]
+fn with_borrowed<R>(local: &Local, operation: impl FnOnce(&'static Record) -> R) -> R {
+    if let Some(record) = local.enrol() {
+        return operation(record);
+    }
+    let borrowed = Borrowed(pooled_record());
+    operation(borrowed.0)
+}
+
+#[inline]
+fn with_record<R>(operation: impl FnOnce(&'static Record) -> R) -> R {
+    LOCAL.with(|local| match local.record.get() {
+        Some(record) => operation(record),
+        None => with_borrowed(local, operation),
+    })
+}
+
+/// The record that this thread has claimed, if any.
+#[inline]
+pub(crate) fn me() -> Option<&'static Record> {
+    LOCAL.with(|local| local.record.get())
+}
+
+/// The number of a site, remembered by this thread.
+#[inline]
+pub(crate) fn site_number(site: Site) -> u32 {
+    LOCAL.with(|local| local.site(site))
+}
+
+/// See [`lookup::get`].
+#[inline]
+pub(crate) fn get<T: 'static>(handle: u64, want: Want) -> Option<Hold<T>> {
+    with_record(|me| lookup::get(&SPACE, me, handle, want))
+}
+
+/// Removes a handle: `Some(true)` where the value is dropped, `Some(false)` where its last holder will do it.
+///
+/// # Safety
+///
+/// Where `want` names a set, that set is in use and holds values of `T`.
+#[inline]
+pub(crate) unsafe fn remove<T: 'static>(handle: u64, want: Want, removed: Site) -> Option<bool> {
+    // SAFETY(I2): the caller's promise.
+    let closed = unsafe { close::<T>(handle, want, removed) }?;
+    Some(match closed {
+        None => false,
+        Some(alone) => {
+            // SAFETY(I3): the page was checked to hold values of `T`.
+            unsafe { alone.drop_value_as::<T>(me()) };
+            true
+        }
+    })
+}
+
+/// Removes a handle and moves its value out, unless somebody holds it.
+///
+/// # Safety
+///
+/// As for [`remove`].
+#[inline]
+pub(crate) unsafe fn take<T: 'static>(handle: u64, want: Want, removed: Site) -> Option<Option<T>> {
+    // SAFETY(I2): the caller's promise.
+    let closed = unsafe { close::<T>(handle, want, removed) }?;
+    // SAFETY(I3): the page was checked to hold values of `T`.
+    Some(closed.map(|alone| unsafe { alone.take_value::<T>(me()) }))
+}
+
+#[inline]
+unsafe fn close<T: 'static>(handle: u64, want: Want, removed: Site) -> Option<Option<Alone>> {
+    LOCAL.with(|local| {
+        let removed = local.site(removed);
+        match local.record.get() {
+            // SAFETY(I2): the caller's promise.
+            Some(me) => unsafe { lookup::close::<T>(&SPACE, me, handle, want, removed) },
+            None => with_borrowed(local, |me| {
+                // SAFETY(I2): the caller's promise.
+                unsafe { lookup::close::<T>(&SPACE, me, handle, want, removed) }
+            }),
+        }
+    })
+}
+
+/// Removes a handle of any type: as [`remove`].
+pub(crate) fn remove_any(handle: u64, removed: Site) -> Option<bool> {
+    let removed = site_number(removed);
+    let closed = with_record(|me| lookup::close_any(&SPACE, me, handle, removed))?;
+    Some(match closed {
+        None => false,
+        Some(alone) => {
+            alone.drop_value(me());
+            true
+        }
+    })
+}
+
+/// Runs an operation with a record for a short stay; nothing of the user's may run in it.
+pub(crate) fn with_stay<R>(handle: u64, operation: impl FnOnce() -> R) -> R {
+    with_record(|me| {
+        let _stay = lookup::Stay::begin(me, handle);
+        operation()
+    })
+}
+
+/// Creates a handle in a set: in this thread's page at once, in most cases.
+///
+/// # Errors
+///
+/// The value, and why it found no room.
+///
+/// # Safety
+///
+/// The set holds values of `T` and is in use.
+#[inline]
+pub(crate) unsafe fn insert<T>(set: &Set, value: T, created: Site) -> Result<u64, (T, Exhausted)> {
+    LOCAL.with(|local| {
+        let entry = &local.by_set[set_index(set)];
+        if let (id, Some(page)) = entry.get()
+            && id == set.id
+            // SAFETY(I6): the shortcut is of this thread's own shard; the set is in use (I2).
+            && let Some(popped) = unsafe { page.pop::<T>() }
+        {
+            // SAFETY(I3): just popped.
+            return Ok(unsafe { create::fill(popped, value, local.site(created)) });
+        }
+        // SAFETY(I2): the caller's promise.
+        unsafe { insert_slowly(local, set, value, created, |page| entry.set((set.id, page))) }
+    })
+}
+
+/// Creates a handle in the default registry of `T`: as [`insert`].
+///
+/// # Errors
+///
+/// The value, and why it found no room.
+#[inline]
+pub(crate) fn insert_default<T: 'static>(value: T, created: Site) -> Result<u64, (T, Exhausted)> {
+    LOCAL.with(|local| {
+        let entry = &local.by_type[type_index::<T>()];
+        if let (Some(id), Some(page)) = entry.get()
+            && id == TypeId::of::<T>()
+            // SAFETY(I6): the shortcut is of this thread's own shard; default registries are never dropped (I2).
+            && let Some(popped) = unsafe { page.pop::<T>() }
+        {
+            // SAFETY(I3): just popped.
+            return Ok(unsafe { create::fill(popped, value, local.site(created)) });
+        }
+        let set = default_set::<T>();
+        let remember = |page| entry.set((Some(TypeId::of::<T>()), page));
+        // SAFETY(I2): default registries are never dropped.
+        unsafe { insert_slowly(local, set, value, created, remember) }
+    })
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn insert_slowly<T>(
+    local: &Local,
+    set: &Set,
+    value: T,
+    created: Site,
+    remember: impl FnOnce(Option<PagePtr>),
+) -> Result<u64, (T, Exhausted)> {
+    // SAFETY(I2): the caller's promise.
+    match unsafe { pop::<T>(local, set, remember) } {
+        // SAFETY(I3): just popped.
+        Ok(popped) => Ok(unsafe { create::fill(popped, value, local.site(created)) }),
+        Err(why) => Err((value, why)),
+    }
+}
+
+/// A slot of the set: of this thread's shard, or of the common one. Counted against the limit, if there is one.
+///
+/// # Safety
+///
+/// The set holds values of `T` and is in use.
+unsafe fn pop<T>(
+    local: &Local,
+    set: &Set,
+    remember: impl FnOnce(Option<PagePtr>),
+) -> Result<super::page::Popped, Exhausted> {
+    let limited = set.limit != usize::MAX;
+    if limited && !set.count_in() {
+        return Err(Exhausted::Limit);
+    }
+    let own = local.shard(set).map(|shard| {
+        // SAFETY(I6): this thread has claimed the shard's record, and the set is in use.
+        let popped = unsafe { create::pop::<T>(shard) };
+        // A limit must be checked each time, so a limited set has no shortcut.
+        remember(shard.current().filter(|_| !limited));
+        popped
+    });
+    let popped = match own {
+        None | Some(Err(Exhausted::Space)) => {
+            let common = set.common();
+            match &*common {
+                // SAFETY(I6): the lock makes this thread the owner of the common shard.
+                Some(shard) => unsafe { create::pop::<T>(shard) },
+                None => Err(Exhausted::Space),
+            }
+        }
+        Some(popped) => popped,
+    };
+    if popped.is_err() && limited {
+        set.count_out();
+    }
+    popped
+}
+
+/// Reserves a handle in a set.
+///
+/// # Errors
+///
+/// Why there is no room.
+///
+/// # Safety
+///
+/// The set holds values of `T` and is in use.
+pub(crate) unsafe fn reserve<T>(set: &Set) -> Result<create::Reservation<'_>, Exhausted> {
+    LOCAL.with(|local| {
+        let entry = &local.by_set[set_index(set)];
+        // SAFETY(I2): the caller's promise.
+        let popped = unsafe { pop::<T>(local, set, |page| entry.set((set.id, page))) }?;
+        // SAFETY(I8): just popped.
+        Ok(unsafe { create::Reservation::new(popped, set, me()) })
+    })
+}
+
+/// The default registry of `T`.
+pub(crate) fn default_set<T: 'static>() -> &'static Set {
+    let mut defaults = DEFAULTS.lock();
+    defaults
+        .get_or_insert_with(HashMap::new)
+        .entry(TypeId::of::<T>())
+        .or_insert_with(|| Box::leak(Box::new(Set::new::<T>(&SPACE, usize::MAX, true))))
+}
+
+#[inline]
+fn set_index(set: &Set) -> usize {
+    (set.id >> 1) as usize % PAGES
+}
+
+#[inline]
+fn type_index<T: 'static>() -> usize {
+    /// Takes a `TypeId`'s own bits as its hash; they are a hash already.
+    struct Bits(u64);
+    impl Hasher for Bits {
+        fn finish(&self) -> u64 {
+            self.0
+        }
+        fn write(&mut self, bytes: &[u8]) {
+            bytes.iter().for_each(|byte| self.0 = self.0 << 8 ^ self.0 >> 56 ^ u64::from(*byte));
+        }
+        fn write_u64(&mut self, bits: u64) {
+            self.0 ^= bits;
+        }
+    }
+    let mut bits = Bits(0);
+    TypeId::of::<T>().hash(&mut bits);
+    bits.finish() as usize % PAGES
+}
+
+/// Shards given to threads, and records made.
+pub(crate) fn spread() -> (usize, usize) {
+    (SPACE.used_shards() as usize, SPACE.record_count() as usize)
+}

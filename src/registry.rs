@@ -1,0 +1,250 @@
+//! [`Registry`]: a set of handles with one owner.
+
+use crate::error::{Error, Full};
+use crate::guard::Ref;
+use crate::handle::{Handle, Removal, no_room};
+use crate::raw::registry::Owner;
+use crate::raw::survey;
+use crate::report::Stats;
+use std::fmt;
+use std::panic::Location;
+
+/// A set of values of one type, reached by handle, with one owner: what is left is dropped with it.
+///
+/// It can begin in a `static`, before anything runs:
+///
+/// ```
+/// use haft::Registry;
+///
+/// static SESSIONS: Registry<String> = Registry::new();
+///
+/// # fn main() -> Result<(), haft::Error> {
+/// let handle = SESSIONS.insert("alice".to_string());
+/// assert_eq!(SESSIONS.len(), 1);
+/// assert_eq!(*SESSIONS.get(handle)?, "alice");
+/// SESSIONS.remove(handle)?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// All methods take `&self` and work on any thread. Handles are unique in the whole process, so a handle of another registry is
+/// [`WrongRegistry`](crate::ErrorKind::WrongRegistry) here, and [`Handle::get`] finds the values of every registry.
+///
+/// Dropping a registry removes all its handles. A value that somebody holds (a [`Ref`] from [`Handle::get`] outlives the registry)
+/// is dropped by its last holder. The memory is freed, and its part of the handle space is used again with
+/// generations above those that were issued, so that no old handle comes to life.
+pub struct Registry<T: Send + Sync + 'static> {
+    owner: Owner<T>,
+}
+
+impl<T: Send + Sync + 'static> Registry<T> {
+    /// An empty registry. Allocates nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { owner: Owner::new(usize::MAX) }
+    }
+
+    /// An empty registry with at most `limit` live handles, exactly.
+    ///
+    /// Counting costs two atomic additions on one shared counter per handle, so threads that create and remove in one limited
+    /// registry do get in each other's way.
+    #[must_use]
+    pub const fn with_limit(limit: usize) -> Self {
+        Self { owner: Owner::new(limit) }
+    }
+
+    /// Puts a value in and returns its handle. Costs and progress as for [`Handle::new`].
+    ///
+    /// # Panics
+    ///
+    /// Where the limit is reached or the handle space is exhausted; see [`try_insert`](Self::try_insert).
+    #[inline]
+    #[must_use = "a handle that is lost keeps its value until the registry is dropped"]
+    #[track_caller]
+    pub fn insert(&self, value: T) -> Handle<T> {
+        match self.owner.insert(value, Location::caller()) {
+            Ok(bits) => Handle::from_issued(bits),
+            Err((value, why)) => {
+                drop(value);
+                no_room::<T>(why, self.owner.limit())
+            }
+        }
+    }
+
+    /// Puts a value in, if there is room. Costs and progress as for [`Handle::new`].
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] with the value, where the limit is reached, the handle space or memory exhausted. Nothing else changes.
+    #[inline]
+    #[track_caller]
+    pub fn try_insert(&self, value: T) -> Result<Handle<T>, Full<T>> {
+        match self.owner.insert(value, Location::caller()) {
+            Ok(bits) => Ok(Handle::from_issued(bits)),
+            Err((value, _)) => Err(Full(value)),
+        }
+    }
+
+    /// Puts in a value that knows its own handle.
+    ///
+    /// While the closure runs the handle is disclosed and not live: lookups give [`Unissued`](crate::ErrorKind::Unissued). The
+    /// closure may do anything, also create handles here. If it panics, the handle is never issued again.
+    ///
+    /// # Panics
+    ///
+    /// As [`insert`](Self::insert), and where the closure does.
+    ///
+    /// ```
+    /// # use haft::{Handle, Registry};
+    /// struct Node { me: Handle<Node> }
+    /// let nodes = Registry::new();
+    /// let handle = nodes.insert_with(|me| Node { me });
+    /// assert_eq!(nodes.get(handle).unwrap().me, handle);
+    /// ```
+    #[must_use = "a handle that is lost keeps its value until the registry is dropped"]
+    #[track_caller]
+    pub fn insert_with(&self, make: impl FnOnce(Handle<T>) -> T) -> Handle<T> {
+        let created = Location::caller();
+        let reserved = match self.owner.reserve() {
+            Ok(reserved) => reserved,
+            Err(why) => no_room::<T>(why, self.owner.limit()),
+        };
+        let value = make(Handle::from_issued(reserved.handle()));
+        Handle::from_issued(reserved.fill(value, created))
+    }
+
+    /// Looks a value up. Costs and progress as for [`Handle::get`].
+    ///
+    /// # Errors
+    ///
+    /// Every integer that is not a live handle of this registry gives an [`Error`] that says why.
+    #[inline]
+    pub fn get(&self, handle: Handle<T>) -> Result<Ref<'_, T>, Error> {
+        match self.owner.get(handle.to_bits()) {
+            Some(held) => Ok(Ref::new(held)),
+            None => Err(self.explain(handle)),
+        }
+    }
+
+    /// Removes a handle: of racing calls exactly one succeeds. Costs and progress as for [`Handle::remove`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get); nothing else changes then.
+    #[inline]
+    #[track_caller]
+    pub fn remove(&self, handle: Handle<T>) -> Result<Removal, Error> {
+        match self.owner.remove(handle.to_bits(), Location::caller()) {
+            Some(was_dropped) => Ok(Removal::new(was_dropped)),
+            None => Err(self.explain(handle)),
+        }
+    }
+
+    /// Removes a handle and gives the value back: `None` where somebody holds it, who will drop it. Never blocks; as
+    /// [`Handle::take`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get); nothing else changes then.
+    #[inline]
+    #[track_caller]
+    pub fn take(&self, handle: Handle<T>) -> Result<Option<T>, Error> {
+        match self.owner.take(handle.to_bits(), Location::caller()) {
+            Some(value) => Ok(value),
+            None => Err(self.explain(handle)),
+        }
+    }
+
+    /// Whether the handle is a live one of this registry now. To use the value, [`get`](Self::get) it.
+    #[must_use]
+    pub fn contains(&self, handle: Handle<T>) -> bool {
+        self.owner.get(handle.to_bits()).is_some()
+    }
+
+    /// The number of live handles. Adds up the registry's pages under their lock; exact where nobody creates or removes
+    /// meanwhile.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.owner.totals().live
+    }
+
+    /// Whether there is no live handle; as exact as [`len`](Self::len).
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Removes every handle that is live when the call begins. Values that somebody holds are dropped by their last holder. If drops
+    /// panic, the others are dropped all the same, and the first panic is passed on. Lock-free, apart from taking the list of pages.
+    #[track_caller]
+    pub fn clear(&self) {
+        self.owner.clear(Location::caller());
+    }
+
+    /// The live handles, as they were when the call came by, in no particular order.
+    ///
+    /// One that is live all the time is there exactly once. Allocates 16 bytes for each.
+    ///
+    /// ```
+    /// # use haft::Registry;
+    /// let registry = Registry::new();
+    /// let handle = registry.insert('x');
+    /// let live = registry.live().next().unwrap();
+    /// assert_eq!(live.handle, handle);
+    /// assert_eq!(live.created_at.unwrap().file(), file!());
+    /// ```
+    pub fn live(&self) -> impl ExactSizeIterator<Item = Live<T>> + use<T> {
+        self.owner.live().into_iter().map(|seen| Live {
+            handle: Handle::from_issued(seen.handle),
+            created_at: survey::site(seen.created),
+        })
+    }
+
+    /// Counters of this registry. Costs and exactness as [`len`](Self::len).
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats::of(self.owner.totals())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn explain(&self, handle: Handle<T>) -> Error {
+        Error::of::<T>(handle.to_bits(), self.owner.explain(handle.to_bits()))
+    }
+}
+
+impl<T: Send + Sync + 'static> Default for Registry<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Send + Sync + 'static> fmt::Debug for Registry<T> {
+    /// The type and the limit; it takes no lock.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut registry = f.debug_struct("Registry");
+        registry.field("type", &std::any::type_name::<T>());
+        if self.owner.limit() != usize::MAX {
+            registry.field("limit", &self.owner.limit());
+        }
+        registry.finish_non_exhaustive()
+    }
+}
+
+/// A live handle, from [`Registry::live`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Live<T> {
+    /// The handle.
+    pub handle: Handle<T>,
+    /// The line that created it; `None` where that is being recorded this very moment.
+    pub created_at: Option<&'static Location<'static>>,
+}
+
+impl<T> Clone for Live<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Live<T> {}

@@ -1,0 +1,114 @@
+//! The one place that names atomics, locks, thread-local storage or the model checker.
+//!
+//! Built with `--cfg haft_loom`, everything here is loom's and every access is explored; built
+//! otherwise, everything here is std's and costs nothing more. The cfg is haft's own, so that a
+//! dependent crate which models itself with `--cfg loom` does not flip this one.
+
+#[cfg(not(haft_loom))]
+pub(crate) use std::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
+
+#[cfg(haft_loom)]
+pub(crate) use loom::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
+
+#[cfg(not(haft_loom))]
+pub(crate) use std::thread_local;
+
+/// Writes `value` where removers look, before everything that follows (E3).
+///
+/// One `SeqCst` swap: with the `SeqCst` load that follows it, it is one half of the store-buffering
+/// pair whose other half is [`close`]. loom treats `SeqCst` accesses as acquire-release but knows
+/// fences exactly, so a model gets the fence spelled out.
+#[inline]
+pub(crate) fn publish(cell: &AtomicU64, value: u64) {
+    cell.swap(value, Ordering::SeqCst);
+    #[cfg(haft_loom)]
+    fence(Ordering::SeqCst);
+}
+
+/// Compare-exchange on a state word before everything that follows (E3).
+///
+/// The other half of the pair: after this, the remover looks at the cells.
+#[inline]
+pub(crate) fn close(word: &AtomicU64, current: u64, new: u64) -> Result<u64, u64> {
+    let result = word.compare_exchange(current, new, Ordering::SeqCst, Ordering::Relaxed);
+    #[cfg(haft_loom)]
+    fence(Ordering::SeqCst);
+    result
+}
+
+/// A lock that a panic does not poison: whatever it protects is valid between any two statements.
+#[derive(Debug)]
+pub(crate) struct Mutex<T>(
+    #[cfg(not(haft_loom))] std::sync::Mutex<T>,
+    #[cfg(haft_loom)] loom::sync::Mutex<T>,
+);
+
+#[cfg(not(haft_loom))]
+pub(crate) type MutexGuard<'a, T> = std::sync::MutexGuard<'a, T>;
+#[cfg(haft_loom)]
+pub(crate) type MutexGuard<'a, T> = loom::sync::MutexGuard<'a, T>;
+
+impl<T> Mutex<T> {
+    #[cfg(not(haft_loom))]
+    pub(crate) const fn new(value: T) -> Self {
+        Self(std::sync::Mutex::new(value))
+    }
+
+    #[cfg(haft_loom)]
+    pub(crate) fn new(value: T) -> Self {
+        Self(loom::sync::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        use std::sync::TryLockError;
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+}
+
+/// Tells the model checker about accesses to memory that is reached through raw pointers.
+///
+/// In a model, two accesses of which one is a write and which nothing orders fail the model. In a
+/// normal build the type is empty and both methods vanish.
+#[derive(Debug)]
+pub(crate) struct Track {
+    #[cfg(haft_loom)]
+    cell: loom::cell::UnsafeCell<()>,
+}
+
+impl Track {
+    #[cfg(not(haft_loom))]
+    pub(crate) const fn new() -> Self {
+        Self {}
+    }
+
+    #[cfg(haft_loom)]
+    pub(crate) fn new() -> Self {
+        Self { cell: loom::cell::UnsafeCell::new(()) }
+    }
+
+    /// Says that the memory is read here.
+    #[inline]
+    pub(crate) fn read(&self) {
+        #[cfg(haft_loom)]
+        self.cell.with(|_| ());
+    }
+
+    /// Says that the memory is written, moved out of or dropped here.
+    #[inline]
+    pub(crate) fn write(&self) {
+        #[cfg(haft_loom)]
+        self.cell.with_mut(|_| ());
+    }
+}
