@@ -11,9 +11,18 @@ fn smoke() {
     println!("{}", h.get().unwrap_err());
     let r: Registry<u64> = Registry::new();
     let hs: Vec<_> = (0..10000).map(|i| r.insert(i)).collect();
-    for (i, h) in hs.iter().enumerate() { assert_eq!(*r.get(*h).unwrap(), i as u64); assert_eq!(*h.get().unwrap(), i as u64); }
+    for (i, h) in hs.iter().enumerate() {
+        assert_eq!(*r.get(*h).unwrap(), i as u64);
+        assert_eq!(*h.get().unwrap(), i as u64);
+    }
     assert_eq!(r.len(), 10000);
-    std::thread::scope(|s| { s.spawn(|| for h in &hs { assert_eq!(r.remove(*h).unwrap(), Removal::Dropped) }); });
+    std::thread::scope(|s| {
+        s.spawn(|| {
+            for h in &hs {
+                assert_eq!(r.remove(*h).unwrap(), Removal::Dropped)
+            }
+        });
+    });
     assert_eq!(r.len(), 0);
     println!("{:?}", r.stats());
     let h2 = r.insert(1);
@@ -27,9 +36,21 @@ fn smoke() {
 #[test]
 fn threads() {
     let h = Handle::new(7u64);
-    let ts: Vec<_> = (0..4).map(|_| std::thread::spawn(move || {
-        for _ in 0..100000 { assert_eq!(*h.get().unwrap(), 7); let k = Handle::new(1u64); let g = k.get().unwrap(); k.remove().unwrap(); drop(g); }
-    })).collect();
-    for t in ts { t.join().unwrap(); }
+    let ts: Vec<_> = (0..4)
+        .map(|_| {
+            std::thread::spawn(move || {
+                for _ in 0..100000 {
+                    assert_eq!(*h.get().unwrap(), 7);
+                    let k = Handle::new(1u64);
+                    let g = k.get().unwrap();
+                    k.remove().unwrap();
+                    drop(g);
+                }
+            })
+        })
+        .collect();
+    for t in ts {
+        t.join().unwrap();
+    }
     h.delete();
 }
