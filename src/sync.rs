@@ -112,3 +112,12 @@ impl Track {
         self.cell.with_mut(|_| ());
     }
 }
+
+/// A number that no earlier call in this process gave, from 1 up. Relaxed: only the number matters.
+///
+/// Not modelled: nothing depends on which number it is.
+pub(crate) fn unique_number() -> u64 {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}

@@ -25,7 +25,11 @@ use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, publish};
 use std::ptr;
 
 /// Cells for guards, per record.
+#[cfg(not(haft_loom))]
 pub(crate) const GUARD_CELLS: usize = 7;
+/// Fewer in models: each is one more thing to interleave.
+#[cfg(haft_loom)]
+pub(crate) const GUARD_CELLS: usize = 2;
 
 /// One thread's cells and claim. Never freed, reused by later threads.
 #[repr(C, align(128))]

@@ -48,6 +48,8 @@ pub(crate) struct Page {
     last_generation: u32,
     /// Decides each slot's first generation, together with the place.
     seed: u64,
+    /// Stands for the page's memory, in models.
+    memory: Track,
     mine: OwnerLine,
     others: RemoteLine,
 }
@@ -129,6 +131,7 @@ impl PagePtr {
             base: new.base,
             last_generation: new.last_generation,
             seed: new.seed,
+            memory: Track::new(),
             mine: OwnerLine {
                 local: AtomicU64::new(0),
                 created: AtomicU64::new(0),
@@ -163,7 +166,12 @@ impl PagePtr {
     /// The page is out of the table, no cell keeps it, no slot is outstanding (I2), and nobody frees it again.
     pub(crate) unsafe fn free(self) {
         // SAFETY(I2): the caller's promise: the page is still there, and nobody else looks at it.
-        let (info, capacity) = unsafe { (self.0.as_ref().info, self.0.as_ref().capacity) };
+        let (info, capacity) = unsafe {
+            self.0.as_ref().memory.write();
+            (self.0.as_ref().info, self.0.as_ref().capacity)
+        };
+        // In a model the memory stays, so that a use after this is seen and not undefined.
+        #[cfg(not(haft_loom))]
         if let Some(layout) = info.page_layout(capacity) {
             // SAFETY(I2): the same layout as in `allocate`.
             unsafe { dealloc(self.0.as_ptr().cast(), layout) };
@@ -190,7 +198,9 @@ impl PagePtr {
     #[inline]
     pub(crate) unsafe fn header<'a>(self) -> &'a Page {
         // SAFETY(I2): the caller's promise. The header is only ever shared; what changes in it is atomic.
-        unsafe { self.0.as_ref() }
+        let header = unsafe { self.0.as_ref() };
+        header.memory.read();
+        header
     }
 
     /// A slot, for a caller who knows the type.

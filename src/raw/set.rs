@@ -11,7 +11,7 @@ use super::remove;
 use super::shard::{Exhausted, Shard};
 use super::slot::Phase;
 use super::space::Space;
-use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
+use crate::sync::{unique_number, AtomicUsize, Mutex, MutexGuard, Ordering};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
@@ -56,13 +56,10 @@ pub(crate) const fn is_perpetual(id: u64) -> bool {
     id & 1 == 1
 }
 
-static NEXT_ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
-
 impl Set {
     pub(crate) fn new<T: 'static>(space: &'static Space, limit: usize, perpetual: bool) -> Self {
-        let number = NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         Self {
-            id: number << 1 | u64::from(perpetual),
+            id: unique_number() << 1 | u64::from(perpetual),
             space,
             info: TypeInfo::of::<T>(),
             limit,

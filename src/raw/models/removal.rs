@@ -1,0 +1,157 @@
+//! Removers against each other and against holders.
+
+use super::*;
+use loom::thread;
+
+#[test]
+fn s4_of_two_removers_one_wins() {
+    explore(|order| {
+        let world = World::new(1);
+        let owner = world.owner();
+        let drops = Drops::default();
+        let handle = owner.insert(drops.probe());
+        let (mine, theirs) =
+            order.race(move || owner.remove(handle), move || world.remove(world.record(), handle));
+        assert!(mine.is_some() != theirs.is_some(), "{mine:?} {theirs:?}");
+        assert_eq!(drops.count(), 1);
+    });
+}
+
+#[test]
+fn s4_s5_two_foreign_removers_while_the_owner_holds() {
+    explore(|order| {
+        let world = World::new(1);
+        let owner = world.owner();
+        let drops = Drops::default();
+        let handle = owner.insert(drops.probe());
+        let hold = world.get(owner.record, handle).unwrap();
+        let third = thread::spawn(move || world.remove(world.record(), handle));
+        let hold = Carried(hold);
+        let ((), second) = order.race(
+            move || {
+                let hold = hold;
+                world.release(Some(owner.record), &hold.0);
+            },
+            move || world.remove(world.record(), handle),
+        );
+        assert!(second.is_some() != third.join().unwrap().is_some());
+        assert_eq!(drops.count(), 1);
+    });
+}
+
+#[test]
+fn s6_e4_e6_the_last_holder_against_the_remover() {
+    explore(|order| {
+        let world = World::new(1);
+        let owner = world.owner();
+        let drops = Drops::default();
+        let handle = owner.insert(drops.probe());
+        let reader = world.record();
+        let hold = Carried(world.get(reader, handle).unwrap());
+        order.race(
+            move || {
+                let hold = hold;
+                world.release(Some(reader), &hold.0);
+            },
+            move || owner.remove(handle).unwrap(),
+        );
+        assert_eq!(drops.count(), 1);
+    });
+}
+
+#[test]
+fn s6_a_value_in_use_is_dropped_by_the_last_of_two_holders() {
+    explore(|order| {
+        let world = World::new(1);
+        let owner = world.owner();
+        let drops = Drops::default();
+        let handle = owner.insert(drops.probe());
+        let (one, two) = (world.record(), world.record());
+        let first = Carried(world.get(one, handle).unwrap());
+        let second = Carried(world.get(two, handle).unwrap());
+        assert_eq!(owner.remove(handle), Some(false));
+        assert_eq!(drops.count(), 0);
+        order.race(
+            move || {
+                let first = first;
+                world.release(Some(one), &first.0);
+            },
+            move || {
+                let second = second;
+                world.release(Some(two), &second.0);
+            },
+        );
+        assert_eq!(drops.count(), 1);
+    });
+}
+
+#[test]
+fn s7_take_against_a_lookup() {
+    explore(|order| {
+        let world = World::new(1);
+        let owner = world.owner();
+        let drops = Drops::default();
+        let handle = owner.insert(drops.probe());
+        let (_, taken) = order.race(
+            move || world.visit(world.record(), handle),
+            move || {
+                // SAFETY(I3): the page holds probes.
+                let take = |alone: Alone| unsafe { alone.take_value::<Probe>(Some(owner.record)) };
+                world.close(owner.record, handle).unwrap().map(take)
+            },
+        );
+        assert_eq!(drops.count(), usize::from(taken.is_none()));
+    });
+}
+
+#[test]
+fn e5_turning_a_guard_into_a_shared_one_against_removal() {
+    explore(|order| {
+        let world = World::new(1);
+        let owner = world.owner();
+        let drops = Drops::default();
+        let handle = owner.insert(drops.probe());
+        let reader = world.record();
+        let hold = Carried(world.get(reader, handle).unwrap());
+        let seen = drops.clone();
+        order.race(
+            move || {
+                let Carried(mut hold) = { hold };
+                assert!(hold.count(world.space, Some(reader)));
+                // The shared guard keeps the value, whatever the remover saw.
+                assert_eq!(seen.count(), 0);
+                let copy = hold.duplicate(world.space).unwrap();
+                world.release(Some(reader), &hold);
+                assert_eq!(seen.count(), 0);
+                world.release(Some(reader), &copy);
+            },
+            move || owner.remove(handle).unwrap(),
+        );
+        assert_eq!(drops.count(), 1);
+    });
+}
+
+#[test]
+fn e6_a_shared_guard_on_another_thread_against_removal() {
+    explore(|order| {
+        let world = World::new(1);
+        let owner = world.owner();
+        let drops = Drops::default();
+        let handle = owner.insert(drops.probe());
+        let mut hold = world.get(owner.record, handle).unwrap();
+        assert!(hold.count(world.space, Some(owner.record)));
+        let hold = Carried(hold);
+        let seen = drops.clone();
+        order.race(
+            move || {
+                let hold = hold;
+                world.release(None, &hold.0);
+            },
+            move || {
+                let dropped = owner.remove(handle).unwrap();
+                assert!(!dropped || seen.count() == 1);
+            },
+        );
+        assert_eq!(drops.count(), 1);
+    });
+}
