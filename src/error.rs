@@ -191,7 +191,9 @@ pub struct Full<T>(pub T);
 
 impl<T> fmt::Display for Full<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no room for another handle: the registry's limit, the handle space or memory is exhausted")
+        f.write_str(
+            "no room for another handle: the registry's limit, the handle space or memory is exhausted",
+        )
     }
 }
 

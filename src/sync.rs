@@ -17,21 +17,21 @@ pub(crate) use loom::sync::atomic::{
 #[cfg(not(haft_loom))]
 pub(crate) use std::thread_local;
 
-/// Writes `value` where removers look, before everything that follows (E3).
-///
-/// One `SeqCst` swap: with the `SeqCst` load that follows it, it is one half of the store-buffering
-/// pair whose other half is [`close`]. loom treats `SeqCst` accesses as acquire-release but knows
-/// fences exactly, so a model gets the fence spelled out.
+/// The cheap side of an asymmetric barrier (E12): the compiler keeps the order, and whoever needs the processor to keep it too
+/// makes all threads pass a barrier. A model has no such thing and gets a full fence.
 #[inline]
-pub(crate) fn publish(cell: &AtomicU64, value: u64) {
-    cell.swap(value, Ordering::SeqCst);
+pub(crate) fn light_fence() {
+    #[cfg(not(haft_loom))]
+    std::sync::atomic::compiler_fence(Ordering::SeqCst);
     #[cfg(haft_loom)]
     fence(Ordering::SeqCst);
 }
 
 /// Compare-exchange on a state word before everything that follows (E3).
 ///
-/// The other half of the pair: after this, the remover looks at the cells.
+/// One `SeqCst` exchange: with the `SeqCst` loads that follow it, it is one half of the store-buffering pair whose other half is
+/// a reader's publication. loom treats `SeqCst` accesses as acquire-release but knows fences exactly, so a model gets the
+/// fence spelled out.
 #[inline]
 pub(crate) fn close(word: &AtomicU64, current: u64, new: u64) -> Result<u64, u64> {
     let result = word.compare_exchange(current, new, Ordering::SeqCst, Ordering::Relaxed);

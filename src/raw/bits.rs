@@ -38,10 +38,7 @@ const _: () = assert!(1 + SLOT_BITS + PAGE_BITS + SHARD_BITS + GENERATION_BITS =
 #[inline]
 pub(crate) const fn pack(generation: u32, place: u32, slot: u32) -> u64 {
     debug_assert!(generation <= MAX_GENERATION && place >> PLACE_BITS == 0 && slot < MAX_SLOTS);
-    (generation as u64) << GENERATION_SHIFT
-        | (place as u64) << PLACE_SHIFT
-        | (slot as u64) << SLOT_SHIFT
-        | 1
+    (generation as u64) << GENERATION_SHIFT | (place as u64) << PLACE_SHIFT | (slot as u64) << SLOT_SHIFT | 1
 }
 
 /// Whether the bits can be a handle at all: bit 0 is one.

@@ -1,49 +1,82 @@
 //! Hazard cells: how a thread says "I am using this" without writing to what it uses.
 //!
-//! A [`Record`] belongs to one thread at a time and has eight cells on one cache line. A lookup
-//! writes the handle into a free cell, then looks at the slot; a remover closes the slot, then looks at
-//! the cells. At least one of them sees the other (E3). A remover that finds the handle in a cell *converts*
-//! it: it adds a hold to the slot for that reader and clears the cell's bit 0, which the reader finds when it
-//! lets go (E4), and then gives the hold back.
+//! A [`Record`] belongs to one thread at a time and has a few cells on one cache line. A lookup writes the handle into a
+//! free cell, then looks at the slot; a remover closes the slot, then looks at the cells. At least one of them sees the other
+//! (E3). A remover that finds the handle in a cell adds a hold to the slot for that reader and notes it as the cell's
+//! *debt*; the reader finds the debt when it lets go (E4), and then gives the hold back.
 //!
-//! | cell | means | who may write what |
+//! Between a reader's store and its load there must be a full barrier, and it is most of a lookup's cost. So there are two modes:
+//!
+//! | mode | a reader between store and load | who wants to see the cells |
 //! |---|---|---|
-//! | 0 | free | the thread that claimed the record: a handle (I5) |
-//! | odd | a handle in use | the guard that owns it: 0; a remover of that handle: bit 0 cleared |
-//! | even | converted: the slot counts this reader | the guard that owns it: 0 |
+//! | `PLAIN` | nothing but the compiler's order | revokes the mode, then makes all threads pass a barrier, once |
+//! | `REVOKING` | a barrier | makes all threads pass a barrier |
+//! | `SHARED` | a barrier | just looks |
 //!
-//! A guard owns its cell until it lets go, whatever becomes of the thread's claim in the meantime: the next
-//! thread that claims the record sees the cell taken. So guards may outlive their thread's haft state.
+//! A reader looks at the mode *after* its store: where it still reads `PLAIN`, the store was before the barrier of whoever revokes, and is
+//! seen (E12). A record returns to `PLAIN` when its thread has looked up many handles since and none of its cells is taken; each revocation
+//! doubles how many. The thread that claims a record sees its own cells without any of this.
 //!
-//! The idea of hazard pointers is Maged Michael's; converting a hazard into a count is what lets the last
-//! holder drop the value at once instead of a later scan.
+//! | cell | debt | means |
+//! |---|---|---|
+//! | 0 | 0 | free: the thread that claimed the record may write a handle (I5) |
+//! | a handle | 0 | in use by the guard that owns the cell |
+//! | a handle | the same | in use, and the slot counts this reader: the guard gives the hold back when it goes |
+//! | a handle but for bit 0 | any | as the one before, noted in the cell itself, because the remover was the reader's own thread |
+//! | 0 or another | a handle | its reader has gone: the first of remover, reader and later remover to clear the debt accounts for the hold |
+//!
+//! A guard owns its cell until it lets go, whatever becomes of the thread's claim in the meantime: the next thread that claims the record
+//! sees the cell taken. So guards may outlive their thread's haft state.
+//!
+//! Hazard pointers are Maged Michael's idea (2004), asymmetric barriers for them are Dice, Herlihy and Kogan's (2016). Turning a hazard into
+//! a count is what lets the last holder drop the value at once instead of a later scan.
 
+use super::barrier;
 use super::bits;
 use super::slot::{READER_GROUPS, Slot};
 use super::space::Places;
-use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, publish};
-use std::ptr;
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering, fence, light_fence};
+use std::ptr::{self, NonNull};
 
 /// Cells for guards, per record.
 #[cfg(not(haft_loom))]
-pub(crate) const GUARD_CELLS: usize = 7;
+pub(crate) const GUARD_CELLS: usize = 6;
 /// Fewer in models: each is one more thing to interleave.
 #[cfg(haft_loom)]
 pub(crate) const GUARD_CELLS: usize = 2;
+
+const PLAIN: u32 = 0;
+const REVOKING: u32 = 1;
+const SHARED: u32 = 2;
+
+/// Lookups in mode `SHARED` before a record is `PLAIN` again, at first and at most.
+#[cfg(not(haft_loom))]
+const PATIENCE: (u32, u32) = (1 << 14, 1 << 28);
+#[cfg(haft_loom)]
+const PATIENCE: (u32, u32) = (1, 1 << 2);
 
 /// One thread's cells and claim. Never freed, reused by later threads.
 #[repr(C, align(128))]
 #[derive(Debug)]
 pub(crate) struct Record {
-    guards: [Cell; GUARD_CELLS],
+    guards: [AtomicU64; GUARD_CELLS],
     /// For operations that must keep a page, not a value, while they look at it; never held across user code.
-    transit: Cell,
-    /// The record pushed before this one in its group; set before it is published.
-    pub(super) next: *const Record,
-    /// The order of creation.
-    pub(super) index: u32,
+    transit: AtomicU64,
+    mode: AtomicU32,
+    /// Lookups in mode `SHARED` that are left until the mode is `PLAIN` again; the claimer's.
+    patience: AtomicU32,
+    /// For each guard cell the handle whose slot counts its reader.
+    debts: [AtomicU64; GUARD_CELLS],
+    /// Where `patience` begins after the next revocation.
+    next_patience: AtomicU32,
+    /// Never plain again: guards were left in the cells when a thread gave the record up, or there is no barrier here.
+    haunted: AtomicBool,
     /// Whether some thread uses the record now.
     claimed: AtomicBool,
+    /// The order of creation.
+    pub(super) index: u32,
+    /// The record pushed before this one in its group; set before it is published.
+    pub(super) next: *const Record,
     /// The places in the table that this record's pages take.
     pub(super) places: Mutex<Places>,
 }
@@ -54,59 +87,20 @@ unsafe impl Sync for Record {}
 // SAFETY(I5): as above; no part of a record is bound to the thread that made it.
 unsafe impl Send for Record {}
 
-/// One hazard cell.
-#[derive(Debug)]
-pub(crate) struct Cell(AtomicU64);
-
-impl Cell {
-    fn new() -> Self {
-        Self(AtomicU64::new(0))
-    }
-
-    /// Publishes a handle in a free cell (E3). The claim on the record makes it the caller's to take (I5).
-    #[inline]
-    pub(crate) fn publish(&self, handle: u64) {
-        debug_assert!(bits::is_well_formed(handle));
-        publish(&self.0, handle);
-    }
-
-    /// Lets go. The handle, and whether the slot counts this reader (the cell was converted).
-    ///
-    /// Release (E5): the reader's use comes before the drop by a remover that finds the cell free. Acquire
-    /// (E4): the hold that the remover added is visible before it is given back.
-    #[inline]
-    pub(crate) fn release(&self) -> (u64, bool) {
-        let was = self.0.swap(0, Ordering::AcqRel);
-        (was | 1, was & 1 == 0)
-    }
-
-    /// The handle in a cell that the caller owns.
-    #[inline]
-    pub(crate) fn handle(&self) -> u64 {
-        self.0.load(Ordering::Relaxed) | 1
-    }
-
-    #[inline]
-    fn is_free(&self) -> bool {
-        // Acquire (E5): the guard that was here before, perhaps another thread's, is done.
-        self.0.load(Ordering::Acquire) == 0
-    }
-
-    /// Ends a stay in the transit cell. Release (E9): the page was used before.
-    #[inline]
-    pub(crate) fn leave(&self) {
-        self.0.store(0, Ordering::Release);
-    }
-}
-
 impl Record {
     pub(super) fn new(index: u32, claimed: bool) -> Self {
+        let asymmetric = barrier::is_available();
         Self {
-            guards: std::array::from_fn(|_| Cell::new()),
-            transit: Cell::new(),
-            next: ptr::null(),
-            index,
+            guards: std::array::from_fn(|_| AtomicU64::new(0)),
+            transit: AtomicU64::new(0),
+            mode: AtomicU32::new(if asymmetric { PLAIN } else { SHARED }),
+            patience: AtomicU32::new(0),
+            debts: std::array::from_fn(|_| AtomicU64::new(0)),
+            next_patience: AtomicU32::new(PATIENCE.0),
+            haunted: AtomicBool::new(!asymmetric),
             claimed: AtomicBool::new(claimed),
+            index,
+            next: ptr::null(),
             places: Mutex::new(Places::default()),
         }
     }
@@ -117,65 +111,288 @@ impl Record {
         self.index % READER_GROUPS
     }
 
+    // ---- the claim ----
+
     /// Takes the record for one thread. Acquire (E8): what the last thread did with it is visible.
     pub(crate) fn claim(&self) -> bool {
         !self.claimed.load(Ordering::Relaxed)
-            && self
-                .claimed
-                .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
-                .is_ok()
+            && self.claimed.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// Gives the record up. Release (E8): everything that this thread did with it comes before.
+    ///
+    /// Guards that are left behind let go on another thread than the one that claims the record next, so neither may then take its own
+    /// order for granted: the record is shared for ever.
     pub(crate) fn disclaim(&self) {
+        if self.guards.iter().any(|cell| cell.load(Ordering::Relaxed) != 0) {
+            self.haunted.store(true, Ordering::Relaxed);
+            // SeqCst (E12): this thread's plain stores come before whoever reads the mode looks at the cells.
+            fence(Ordering::SeqCst);
+            self.mode.store(SHARED, Ordering::SeqCst);
+        }
         self.claimed.store(false, Ordering::Release);
     }
 
+    // ---- the reader's side ----
+
     /// A free guard cell. The caller has claimed the record.
-    #[inline]
-    pub(crate) fn free_cell(&self) -> Option<&Cell> {
-        self.guards.iter().find(|cell| cell.is_free())
+    #[inline(always)]
+    pub(crate) fn free_cell(&'static self) -> Option<Cell> {
+        // Acquire (E5): the guard that was here before, perhaps another thread's, is done.
+        if self.guards[0].load(Ordering::Acquire) == 0 {
+            return Some(Cell::new(self, 0));
+        }
+        self.another_free_cell()
     }
 
-    /// The cell for short stays. The caller has claimed the record and has no other stay open.
-    #[inline]
-    pub(crate) fn transit(&self) -> &Cell {
-        debug_assert!(self.transit.is_free());
-        &self.transit
+    #[inline(never)]
+    fn another_free_cell(&'static self) -> Option<Cell> {
+        let index = self.guards.iter().position(|cell| cell.load(Ordering::Acquire) == 0)?;
+        Some(Cell::new(self, index))
     }
 
-    /// Converts every guard cell that holds `handle`; the caller has closed `slot` and has a hold on it.
+    /// Writes a handle in a free cell, where others look for it, before everything that follows (E3, E12). The caller has
+    /// claimed the record, so the cell is its own to take (I5).
     ///
-    /// `SeqCst` (E3): these loads come after the close. Acquire (E5): a cell found free was let go before.
+    /// Release (E5): whoever sees this handle in the cell sees that the guard before it is done.
+    #[inline(always)]
+    pub(super) fn publish(&self, cell: &AtomicU64, handle: u64) {
+        debug_assert!(bits::is_well_formed(handle));
+        cell.store(handle, Ordering::Release);
+        // E12: the store, then the mode, then what follows.
+        light_fence();
+        if self.mode.load(Ordering::Relaxed) != PLAIN {
+            self.publish_shared(cell, handle);
+        }
+    }
+
+    /// The barrier that a plain store lacks.
+    ///
+    /// SeqCst (E3): before the load of the state; pairs with the close of a remover, which then sees the cell.
+    #[inline(never)]
+    fn publish_shared(&self, cell: &AtomicU64, handle: u64) {
+        cell.swap(handle, Ordering::SeqCst);
+        #[cfg(haft_loom)]
+        fence(Ordering::SeqCst);
+    }
+
+    /// Lets go in mode `SHARED`: whether the slot counted this reader.
+    #[inline(never)]
+    fn release_shared(&self, index: usize, handle: u64) -> bool {
+        // SeqCst (E4): the store to the cell, then the debt.
+        fence(Ordering::SeqCst);
+        let debt = &self.debts[index % GUARD_CELLS];
+        // Acquire (E4): the hold is visible before it is given back.
+        let owed = debt.load(Ordering::SeqCst) == handle
+            && debt.compare_exchange(handle, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        let left = self.patience.load(Ordering::Relaxed);
+        if left > 0 {
+            self.patience.store(left - 1, Ordering::Relaxed);
+        } else if !self.haunted.load(Ordering::Relaxed) {
+            self.become_plain();
+        }
+        owed
+    }
+
+    /// Goes back to plain stores. The caller has claimed the record: it is not haunted.
+    ///
+    /// No cell is taken then: whoever gets a cell after this publishes it plainly, and whoever finds a handle there looks at the mode again.
+    #[cold]
+    fn become_plain(&self) {
+        if self.guards.iter().any(|cell| cell.load(Ordering::Relaxed) != 0) {
+            return;
+        }
+        // SeqCst (E12): whoever still reads `SHARED` after closing a slot has closed it before this, and later lookups see that.
+        let _ = self.mode.compare_exchange(SHARED, PLAIN, Ordering::SeqCst, Ordering::Relaxed);
+        #[cfg(haft_loom)]
+        fence(Ordering::SeqCst);
+    }
+
+    /// Keeps whatever page is at the handle's place from now on (E9), for a short stay. The caller has claimed the record and
+    /// has no other stay open.
     #[inline]
-    pub(crate) fn convert(&self, handle: u64, slot: &Slot) {
-        for cell in &self.guards {
-            if cell.0.load(Ordering::SeqCst) == handle {
-                cell.convert(handle, slot);
+    pub(crate) fn begin_stay(&self, handle: u64) {
+        debug_assert_eq!(self.transit.load(Ordering::Relaxed), 0);
+        self.publish(&self.transit, handle | 1);
+    }
+
+    /// Ends the stay. Release (E9): the page was used before.
+    #[inline]
+    pub(crate) fn end_stay(&self) {
+        self.transit.store(0, Ordering::Release);
+    }
+
+    // ---- the side of those who look ----
+
+    /// Ends the mode `PLAIN`: `true` where the caller must make all threads pass a barrier before it looks.
+    ///
+    /// `SeqCst` (E12): the load comes after the close.
+    pub(crate) fn revoke(&self) -> bool {
+        match self.mode.load(Ordering::SeqCst) {
+            SHARED => false,
+            REVOKING => true,
+            _ => {
+                // Whoever is first does the rest; everybody waits for a barrier of its own.
+                let first = self.mode.compare_exchange(PLAIN, REVOKING, Ordering::AcqRel, Ordering::Relaxed);
+                if first.is_ok() {
+                    let patience = self.next_patience.load(Ordering::Relaxed);
+                    self.patience.store(patience, Ordering::Relaxed);
+                    self.next_patience.store(PATIENCE.1.min(patience * 2), Ordering::Relaxed);
+                }
+                true
             }
         }
     }
 
-    /// Whether any cell keeps the page at `place`. `SeqCst` (E9): comes after the page left the table.
+    /// Says that a barrier was passed since [`Record::revoke`].
+    ///
+    /// Release (E12): after the barrier. It only ever follows a revocation, and another one may have been faster.
+    pub(crate) fn revoked(&self) {
+        let _ = self.mode.compare_exchange(REVOKING, SHARED, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
+    /// Whether its reader publishes without a barrier. `SeqCst` (E12), as in [`Record::revoke`].
+    pub(crate) fn is_plain(&self) -> bool {
+        self.mode.load(Ordering::SeqCst) != SHARED
+    }
+
+    /// The first guard cell that holds the handle. The caller has closed the slot, and revoked the mode or claimed the record.
+    ///
+    /// `SeqCst` (E3): these loads come after the close. Acquire (E5): a cell found otherwise was let go before.
+    #[inline]
+    pub(crate) fn find(&self, handle: u64) -> Option<usize> {
+        self.guards.iter().position(|cell| cell.load(Ordering::SeqCst) == handle)
+    }
+
+    /// Makes the slot count the readers of this record that use the handle. The caller is the remover: it has closed `slot`, has a hold on it, and
+    /// revoked the mode or claimed the record. `settle` gives back a hold for whoever did not come to it.
+    #[cold]
+    pub(crate) fn convert(&self, handle: u64, slot: &Slot, settle: &mut dyn FnMut(u64)) {
+        for (cell, debt) in self.guards.iter().zip(&self.debts) {
+            if cell.load(Ordering::SeqCst) != handle {
+                continue;
+            }
+            slot.hold_for_reader();
+            // Release (E4): the hold comes before the debt that tells of it. SeqCst (E4): the debt comes before the second look at the cell.
+            while let Err(other) = debt.compare_exchange(0, handle, Ordering::SeqCst, Ordering::Relaxed) {
+                // Of a reader that has gone, and a remover that has not taken it back yet: this one was faster.
+                if debt.compare_exchange(other, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                    settle(other);
+                }
+            }
+            #[cfg(haft_loom)]
+            fence(Ordering::SeqCst);
+            loop {
+                if cell.load(Ordering::SeqCst) != handle {
+                    // The reader has gone. Either it saw the debt, or it is taken back here.
+                    if debt.compare_exchange(handle, 0, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                        slot.unhold_for_reader();
+                    }
+                    break;
+                }
+                // Plain again since it was revoked: then this is a lookup that is about to fail, and will not look for debts.
+                if !self.revoke() {
+                    break;
+                }
+                if !barrier::heavy() {
+                    break;
+                }
+                self.revoked();
+            }
+        }
+    }
+
+    /// As [`Record::convert`], by the thread that has claimed the record and uses the handle itself.
+    #[cold]
+    pub(crate) fn convert_own(&self, handle: u64, slot: &Slot, settle: &mut dyn FnMut(u64)) {
+        if self.mode.load(Ordering::Relaxed) != PLAIN {
+            return self.convert(handle, slot, settle);
+        }
+        // A plain record is not haunted, so all its guards are this thread's, and nobody else writes its cells.
+        for cell in self.guards.iter().filter(|cell| cell.load(Ordering::Relaxed) == handle) {
+            slot.hold_for_reader();
+            cell.store(handle & !1, Ordering::Release);
+        }
+    }
+
+    /// Whether any cell keeps the page at `place`. `SeqCst` (E9): comes after the page left the table and a barrier.
     pub(crate) fn keeps(&self, place: u32) -> bool {
         self.guards.iter().chain([&self.transit]).any(|cell| {
-            let handle = cell.0.load(Ordering::SeqCst);
+            let handle = cell.load(Ordering::SeqCst);
             handle != 0 && bits::place(handle) == place
         })
     }
 }
 
+/// A guard cell of some record: its address within the record, with the provenance of the whole record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cell(NonNull<AtomicU64>);
+
 impl Cell {
-    #[cold]
-    fn convert(&self, handle: u64, slot: &Slot) {
-        slot.hold_for_reader();
-        // Release (E4): the hold comes before the tag. Acquire on failure (E5): the reader let go before.
-        if self
-            .0
-            .compare_exchange(handle, handle & !1, Ordering::AcqRel, Ordering::Acquire)
-            .is_err()
-        {
-            slot.unhold_for_reader();
+    #[inline]
+    fn new(record: &'static Record, index: usize) -> Self {
+        debug_assert!(index < GUARD_CELLS);
+        let first = NonNull::from(record).cast::<AtomicU64>();
+        // SAFETY(I5): the guard cells are the record's first field, and `index` is one of them.
+        Self(unsafe { first.add(index) })
+    }
+
+    /// From a token's pointer.
+    ///
+    /// # Safety
+    ///
+    /// The pointer comes from [`Cell::as_ptr`].
+    #[inline]
+    pub(super) unsafe fn from_ptr(cell: NonNull<AtomicU64>) -> Self {
+        Self(cell)
+    }
+
+    #[inline]
+    pub(super) fn as_ptr(self) -> NonNull<AtomicU64> {
+        self.0
+    }
+
+    #[inline]
+    pub(super) fn cell(self) -> &'static AtomicU64 {
+        // SAFETY(I5): records are never freed.
+        unsafe { self.0.as_ref() }
+    }
+
+    #[inline]
+    fn record(self) -> &'static Record {
+        let start = self.0.as_ptr().map_addr(|address| address & !(align_of::<Record>() - 1));
+        // SAFETY(I5): records are aligned to more than their cells' extent, and never freed; the pointer has the provenance of the record.
+        unsafe { &*start.cast::<Record>() }
+    }
+
+    /// The handle in a cell that the caller owns.
+    #[inline]
+    pub(crate) fn handle(self) -> u64 {
+        self.cell().load(Ordering::Relaxed) | 1
+    }
+
+    /// Lets go. The handle of a hold that the caller now must give back, because the slot counted this reader.
+    ///
+    /// Release (E5): the reader's use comes before the drop by a remover that finds the cell otherwise.
+    #[inline(always)]
+    pub(crate) fn release(self) -> Option<u64> {
+        let (cell, record) = (self.cell(), self.record());
+        let handle = cell.load(Ordering::Relaxed);
+        cell.store(0, Ordering::Release);
+        // E12: the store, then the mode. Where that is plain, every remover sees the cell free, and leaves no debt.
+        light_fence();
+        if handle & 1 == 0 {
+            // Noted by this very thread.
+            return Some(handle | 1);
         }
+        if record.mode.load(Ordering::Relaxed) == PLAIN {
+            return None;
+        }
+        record.release_shared(self.index(), handle).then_some(handle)
+    }
+
+    #[inline]
+    fn index(self) -> usize {
+        (self.0.as_ptr().addr() & (align_of::<Record>() - 1)) / size_of::<AtomicU64>()
     }
 }

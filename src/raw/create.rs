@@ -10,7 +10,7 @@ use super::shard::{Exhausted, Shard};
 /// # Safety
 ///
 /// The slot is the caller's, its page holds values of `T` and stays (I2).
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn fill<T>(popped: Popped, value: T, site: u32) -> u64 {
     let Popped { page, slot: index, generation } = popped;
     // SAFETY(I2): the caller's promise; popped slots are within the page.
@@ -92,8 +92,10 @@ impl Drop for Reservation<'_> {
         if self.set.limit != usize::MAX {
             self.set.count_out();
         }
+        let Popped { page, slot: index, generation } = self.popped;
+        // SAFETY(I2): pages stay as long as their set.
+        let slot = unsafe { page.any_slot(index) };
         // SAFETY(I8): popped, never opened, given back once.
-        unsafe { self.popped.page.give_back(self.popped.slot, self.me) };
+        unsafe { page.give_back(slot.into(), index, generation, self.me) };
     }
 }
-

@@ -65,12 +65,7 @@ pub(crate) fn type_of(handle: u64) -> Option<&'static TypeInfo> {
 }
 
 /// The caller keeps the page at the handle's place, if there is one.
-fn look(
-    space: &Space,
-    handle: u64,
-    wanted: Option<TypeId>,
-    want: Want,
-) -> (Finding, u32, u32) {
+fn look(space: &Space, handle: u64, wanted: Option<TypeId>, want: Want) -> (Finding, u32, u32) {
     let (slot, generation) = (bits::slot(handle), bits::generation(handle));
     let Some(page) = space.page(handle) else {
         return (Finding::only(without_page(space, handle)), 0, 0);

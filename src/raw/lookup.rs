@@ -3,7 +3,7 @@
 use super::bits;
 use super::cells::{Cell, Record};
 use super::page::PagePtr;
-use super::remove;
+use super::remove::{self, Closed};
 use super::space::Space;
 use super::token::Token;
 use std::any::TypeId;
@@ -40,19 +40,16 @@ impl<T> Hold<T> {
     /// # Safety
     ///
     /// It is called once, and the hold is not used afterwards. `me` is the record that this thread has claimed.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn release(&self, space: &Space, me: impl FnOnce() -> Option<&'static Record>) {
         let handle = match self.token.cell() {
-            Ok(cell) => {
-                let (handle, converted) = cell.release();
-                if !converted {
-                    return;
-                }
-                handle
-            }
+            Ok(cell) => match cell.release() {
+                None => return,
+                Some(owed) => owed,
+            },
             Err(handle) => handle,
         };
-        // SAFETY(I4): the hold was counted, by this thread or by the remover that converted its cell.
+        // SAFETY(I4): the hold was counted, by this thread or by a remover on its behalf.
         unsafe { remove::give_back(space, handle, me()) };
     }
 
@@ -67,18 +64,16 @@ impl<T> Hold<T> {
         }
         self.token = Token::counted(handle);
         // After the count (E5): whoever finds the cell free sees it.
-        let (_, converted) = cell.release();
-        if converted {
-            // SAFETY(I4): the remover counted the cell; the new hold keeps this from being the last.
-            unsafe { remove::give_back(space, handle, me) };
+        if let Some(owed) = cell.release() {
+            // SAFETY(I4): a remover counted the cell; the new hold keeps this from being the last.
+            unsafe { remove::give_back(space, owed, me) };
         }
         true
     }
 
     /// One more counted hold on the same value. `None` where all are taken.
     pub(crate) fn duplicate(&self, space: &Space) -> Option<Self> {
-        self.hold_again(space)
-            .then(|| Self { value: self.value, token: Token::counted(self.handle()) })
+        self.hold_again(space).then(|| Self { value: self.value, token: Token::counted(self.handle()) })
     }
 
     fn hold_again(&self, space: &Space) -> bool {
@@ -104,7 +99,7 @@ pub(crate) enum Want {
 ///
 /// Lock-free: it retries only when it is the first of its group to look the handle up and another thread changed the word.
 /// The caller has claimed `me`.
-#[inline]
+#[inline(always)]
 pub(crate) fn get<T: 'static>(
     space: &Space,
     me: &'static Record,
@@ -117,7 +112,7 @@ pub(crate) fn get<T: 'static>(
     let Some(cell) = me.free_cell() else {
         return get_counted(space, me, handle, want);
     };
-    cell.publish(handle);
+    me.publish(cell.cell(), handle);
     // SAFETY(I2): the cell keeps the page from the moment it was published.
     if let Some(value) = unsafe { look(space, me, handle, want) } {
         return Some(Hold { value, token: Token::cell_of(cell) });
@@ -129,13 +124,8 @@ pub(crate) fn get<T: 'static>(
 /// # Safety
 ///
 /// A cell of `me` holds the handle, or the page is kept otherwise (I2).
-#[inline]
-unsafe fn look<T: 'static>(
-    space: &Space,
-    me: &Record,
-    handle: u64,
-    want: Want,
-) -> Option<NonNull<T>> {
+#[inline(always)]
+unsafe fn look<T: 'static>(space: &Space, me: &Record, handle: u64, want: Want) -> Option<NonNull<T>> {
     // SAFETY(I2): the caller's promise, passed on.
     let page = unsafe { find::<T>(space, handle, want) }?;
     // SAFETY(I2): the caller's promise; `find` has checked type and index.
@@ -156,7 +146,7 @@ unsafe fn look<T: 'static>(
 /// # Safety
 ///
 /// As for [`look`].
-#[inline]
+#[inline(always)]
 unsafe fn find<T: 'static>(space: &Space, handle: u64, want: Want) -> Option<PagePtr> {
     if let Want::Set(id) = want
         && space.set_id(handle) != id
@@ -175,22 +165,16 @@ unsafe fn find<T: 'static>(space: &Space, handle: u64, want: Want) -> Option<Pag
 
 /// Leaves by the same door as a guard: a remover may have counted the cell.
 #[cold]
-fn give_up(space: &Space, me: &'static Record, cell: &Cell) {
-    let (handle, converted) = cell.release();
-    if converted {
-        // SAFETY(I4): the remover counted this cell.
-        unsafe { remove::give_back(space, handle, Some(me)) };
+fn give_up(space: &Space, me: &'static Record, cell: Cell) {
+    if let Some(owed) = cell.release() {
+        // SAFETY(I4): a remover counted this cell.
+        unsafe { remove::give_back(space, owed, Some(me)) };
     }
 }
 
 /// The way for a thread whose cells are all taken: a count in the slot.
 #[cold]
-fn get_counted<T: 'static>(
-    space: &Space,
-    me: &'static Record,
-    handle: u64,
-    want: Want,
-) -> Option<Hold<T>> {
+fn get_counted<T: 'static>(space: &Space, me: &'static Record, handle: u64, want: Want) -> Option<Hold<T>> {
     let stay = Stay::begin(me, handle);
     // SAFETY(I2): the transit cell keeps the page.
     let page = unsafe { find::<T>(space, handle, want) }?;
@@ -208,40 +192,37 @@ fn get_counted<T: 'static>(
 
 /// A short stay of a page, not of a value, in the transit cell. Nothing of the user's runs during one.
 #[derive(Debug)]
-pub(crate) struct Stay<'a>(&'a Cell);
+pub(crate) struct Stay<'a>(&'a Record);
 
 impl<'a> Stay<'a> {
     /// Keeps whatever page is at the handle's place from now on (E9). The caller has claimed the record.
     #[inline]
     pub(crate) fn begin(me: &'a Record, handle: u64) -> Self {
-        let cell = me.transit();
-        cell.publish(handle | 1);
-        Self(cell)
+        me.begin_stay(handle);
+        Self(me)
     }
 }
 
 impl Drop for Stay<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.0.leave();
+        self.0.end_stay();
     }
 }
 
-/// Closes a handle of type `T`: see [`remove::close`]. The caller has claimed `me`, if it has one.
-///
-/// `keep` runs the closure while the page at the handle's place stays, where nothing else keeps it.
+/// Closes a handle of type `T`: see [`remove::close`]. The caller has claimed `me`.
 ///
 /// # Safety
 ///
 /// Where `want` names a set, that set is in use.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn close<T: 'static>(
     space: &Space,
     me: &Record,
     handle: u64,
     want: Want,
     removed: u32,
-) -> Option<Option<remove::Alone>> {
+) -> Option<Closed> {
     if !bits::is_well_formed(handle) {
         return None;
     }
@@ -250,33 +231,29 @@ pub(crate) unsafe fn close<T: 'static>(
         Want::Type => super::set::is_perpetual(space.set_id(handle)),
     };
     let stay = if stays { None } else { Some(Stay::begin(me, handle)) };
-    // SAFETY(I2): the page is of a set that is in use or never dropped, or the transit cell keeps it.
-    let page = unsafe { find::<T>(space, handle, want) }?;
-    // SAFETY(I2): as above; `find` has checked type and index.
-    let closed = unsafe {
-        let slot = page.slot::<T>(bits::slot(handle));
-        remove::close(space, page, slot, handle, removed)
+    // SAFETY(I2): the page is of a set that is in use or never dropped, or the transit cell keeps it; `find` checks type and index.
+    let winner = unsafe {
+        let page = find::<T>(space, handle, want)?;
+        remove::Winner::new(page, page.slot::<T>(bits::slot(handle)), handle)?
     };
     drop(stay);
-    closed
+    Some(winner.finish(space, me, removed))
 }
 
 /// Closes a handle of whatever type and set.
-pub(crate) fn close_any(
-    space: &Space,
-    me: &Record,
-    handle: u64,
-    removed: u32,
-) -> Option<Option<remove::Alone>> {
+pub(crate) fn close_any(space: &Space, me: &Record, handle: u64, removed: u32) -> Option<Closed> {
     if !bits::is_well_formed(handle) {
         return None;
     }
-    let _stay = Stay::begin(me, handle);
+    let stay = Stay::begin(me, handle);
     let page = space.page(handle)?;
-    // SAFETY(I2): the transit cell keeps the page.
-    if bits::slot(handle) >= unsafe { page.header() }.capacity {
-        return None;
-    }
-    // SAFETY(I2): as above.
-    unsafe { remove::close_any(space, page, handle, removed) }
+    // SAFETY(I2): the transit cell keeps the page; the index is within it.
+    let winner = unsafe {
+        if bits::slot(handle) >= page.header().capacity {
+            return None;
+        }
+        remove::Winner::new(page, page.any_slot(bits::slot(handle)), handle)?
+    };
+    drop(stay);
+    Some(winner.finish(space, me, removed))
 }

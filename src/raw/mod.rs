@@ -7,6 +7,7 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) mod barrier;
 pub(crate) mod bits;
 pub(crate) mod cells;
 pub(crate) mod create;

@@ -139,10 +139,7 @@ impl PagePtr {
                 listed: AtomicU64::new(0),
                 exclusive: Track::new(),
             },
-            others: RemoteLine {
-                list: AtomicU64::new(0),
-                next_queued: AtomicPtr::new(ptr::null_mut()),
-            },
+            others: RemoteLine { list: AtomicU64::new(0), next_queued: AtomicPtr::new(ptr::null_mut()) },
         };
         // SAFETY(I2): freshly allocated, large and aligned enough for the header.
         unsafe { page.write(header) };
@@ -262,7 +259,7 @@ impl PagePtr {
     /// # Safety
     ///
     /// The caller owns the page's shard (I6); the page holds values of `T` and stays allocated (I2).
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn pop<T>(self) -> Option<Popped> {
         // SAFETY(I2): the caller's promise.
         let page = unsafe { self.header() };
@@ -314,10 +311,7 @@ impl PagePtr {
         }
         let used = local & !(USED_ONE - 1);
         // Release: whoever walks the slots up to the primed count finds them initialised.
-        page.mine.local.store(
-            used | u64::from(primed) * PRIMED_ONE | u64::from(head),
-            Ordering::Release,
-        );
+        page.mine.local.store(used | u64::from(primed) * PRIMED_ONE | u64::from(head), Ordering::Release);
         head != 0
     }
 
@@ -360,46 +354,45 @@ impl PagePtr {
     ///
     /// # Safety
     ///
-    /// The slot was popped and not given back since, and the caller is the one who owns it: it was never opened, or
-    /// it is closed, without a value, and the caller had the last hold.
-    pub(crate) unsafe fn give_back(self, slot_index: u32, me: Option<&Record>) {
+    /// The slot, with this index, was popped with this generation and not given back since, and the caller is the one
+    /// who owns it: it was never opened, or it is closed, without a value, and the caller had the last hold.
+    #[inline(always)]
+    pub(crate) unsafe fn give_back(
+        self,
+        slot: NonNull<Slot>,
+        index: u32,
+        generation: u32,
+        me: Option<&Record>,
+    ) {
         // SAFETY(I2): the slot is outstanding until the last statement of either path, so the page is there.
         let page = unsafe { self.header() };
-        // SAFETY(I2): as above; the slot was popped from this page.
-        let slot = unsafe { self.any_slot(slot_index) };
-        let generation = slot.state().generation();
         let retired = generation >= page.last_generation;
-        if me.is_some_and(|me| ptr::eq(me, page.owner)) {
-            page.mine.exclusive.write();
-            let local = page.mine.local.load(Ordering::Relaxed);
-            let head = (local & HEAD) as u32;
-            if retired {
-                slot.vacate(generation, 0);
-                page.mine.local.store(local - USED_ONE, Ordering::Release);
-                return;
-            }
-            slot.vacate(generation, head);
-            if page.mine.listed.load(Ordering::Relaxed) == 0 {
-                // SAFETY(I6): the caller owns the shard, which is there as long as the slot is outstanding.
-                unsafe { page.shard.as_ref().list(self) };
-            }
-            // Release (E10): whoever counts this slot as returned sees that nothing follows.
-            let pushed = local - USED_ONE - u64::from(head) + u64::from(slot_index) + 1;
-            page.mine.local.store(pushed, Ordering::Release);
-        } else {
+        if retired || !me.is_some_and(|me| ptr::eq(me, page.owner)) {
             // SAFETY(I8): passed on.
-            unsafe { self.give_back_remotely(slot_index, slot, retired) };
+            return unsafe { self.give_back_remotely(slot, index, generation, retired) };
         }
+        // SAFETY(I2): as above.
+        let slot = unsafe { slot.as_ref() };
+        page.mine.exclusive.write();
+        let local = page.mine.local.load(Ordering::Relaxed);
+        let head = (local & HEAD) as u32;
+        slot.vacate(generation, head);
+        if !page.is_listed() {
+            // SAFETY(I6): the caller owns the shard, which is there as long as the slot is outstanding.
+            unsafe { page.shard.as_ref().list(self) };
+        }
+        // Release (E10): whoever counts this slot as returned sees that nothing follows.
+        let pushed = local - USED_ONE - u64::from(head) + u64::from(index) + 1;
+        page.mine.local.store(pushed, Ordering::Release);
     }
 
     /// # Safety
     ///
-    /// As for [`PagePtr::give_back`].
+    /// As for [`PagePtr::give_back`]. A slot whose generations are used up is counted as returned and put in no list.
     #[inline(never)]
-    unsafe fn give_back_remotely(self, slot_index: u32, slot: &Slot, retired: bool) {
+    unsafe fn give_back_remotely(self, slot: NonNull<Slot>, index: u32, generation: u32, retired: bool) {
         // SAFETY(I2): the slot is outstanding until the exchange at the end succeeds.
-        let page = unsafe { self.header() };
-        let generation = slot.state().generation();
+        let (page, slot) = unsafe { (self.header(), slot.as_ref()) };
         let mut list = page.others.list.load(Ordering::Relaxed);
         loop {
             if list & QUEUED == 0 {
@@ -421,16 +414,11 @@ impl PagePtr {
                 continue;
             }
             let head = (list & HEAD) as u32;
-            let (new_head, next) = if retired { (head, 0) } else { (slot_index + 1, head) };
+            let (new_head, next) = if retired { (head, 0) } else { (index + 1, head) };
             slot.vacate(generation, next);
             let pushed = list - u64::from(head) + u64::from(new_head) + USED_ONE;
             // Release (E7, E10): the end of the value and the link come before the slot is reachable.
-            match page.others.list.compare_exchange_weak(
-                list,
-                pushed,
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
+            match page.others.list.compare_exchange_weak(list, pushed, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => list = now,
             }

@@ -54,8 +54,7 @@ impl<T: 'static> Owner<T> {
     fn make(&self) -> &Set {
         let new = Box::into_raw(Box::new(Set::new::<T>(&SPACE, self.limit, false)));
         // Release: the fields come before the pointer. Acquire: somebody else's, where it was first.
-        let result =
-            self.set.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire);
+        let result = self.set.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire);
         let set = match result {
             Ok(_) => new,
             Err(first) => {
@@ -116,7 +115,8 @@ impl<T: 'static> Owner<T> {
     /// Removes everything that is live now.
     pub(crate) fn clear(&self, removed: Site) {
         if let Some(set) = self.existing() {
-            set.clear(thread::site_number(removed), thread::me());
+            let removed = thread::site_number(removed);
+            thread::with_record(|me| set.clear(removed, me));
         }
     }
 
@@ -140,7 +140,7 @@ impl<T> Drop for Owner<T> {
     fn drop(&mut self) {
         if let Some(set) = NonNull::new(self.set.load(Ordering::Acquire)) {
             // SAFETY(I2): from `Box::into_raw`, not perpetual, and nobody can use it any more.
-            unsafe { Set::retire(set, NO_SITE, thread::me()) };
+            thread::with_record(|me| unsafe { Set::retire(set, NO_SITE, me) });
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Removal: close the slot, find out who is inside, drop or leave it to the last one.
 
+use super::barrier;
 use super::bits;
 use super::cells::Record;
 use super::page::PagePtr;
@@ -12,7 +13,8 @@ use std::ptr::NonNull;
 #[derive(Debug)]
 pub(crate) struct Alone {
     page: PagePtr,
-    slot: u32,
+    slot: NonNull<Slot>,
+    handle: u64,
 }
 
 impl Alone {
@@ -20,7 +22,7 @@ impl Alone {
     pub(crate) fn drop_value(self, me: Option<&Record>) {
         let free = Free { alone: self, me };
         // SAFETY(I3): closed, and this is the last hold.
-        unsafe { free.alone.page.drop_value(free.alone.slot) };
+        unsafe { free.alone.page.drop_value(bits::slot(free.alone.handle)) };
     }
 
     /// As [`Alone::drop_value`], where the type is known.
@@ -31,10 +33,9 @@ impl Alone {
     #[inline]
     pub(crate) unsafe fn drop_value_as<T>(self, me: Option<&Record>) {
         let free = Free { alone: self, me };
-        // SAFETY(I2): the slot is outstanding; the type is the caller's promise.
-        unsafe { free.alone.page.slot::<T>(free.alone.slot) }.value.write();
+        free.alone.slot().value.write();
         // SAFETY(I3): closed, and this is the last hold; the type is the caller's promise.
-        unsafe { free.alone.page.value::<T>(free.alone.slot).drop_in_place() };
+        unsafe { free.alone.page.value::<T>(bits::slot(free.alone.handle)).drop_in_place() };
     }
 
     /// Moves the value out and frees the slot.
@@ -45,10 +46,15 @@ impl Alone {
     #[inline]
     pub(crate) unsafe fn take_value<T>(self, me: Option<&Record>) -> T {
         let free = Free { alone: self, me };
-        // SAFETY(I2): the slot is outstanding; the type is the caller's promise.
-        unsafe { free.alone.page.slot::<T>(free.alone.slot) }.value.write();
+        free.alone.slot().value.write();
         // SAFETY(I3): closed, and this is the last hold; nobody reads the value after this.
-        unsafe { free.alone.page.value::<T>(free.alone.slot).read() }
+        unsafe { free.alone.page.value::<T>(bits::slot(free.alone.handle)).read() }
+    }
+
+    #[inline]
+    fn slot(&self) -> &Slot {
+        // SAFETY(I2): the slot is outstanding.
+        unsafe { self.slot.as_ref() }
     }
 }
 
@@ -60,74 +66,128 @@ struct Free<'a> {
 impl Drop for Free<'_> {
     #[inline]
     fn drop(&mut self) {
+        let Alone { page, slot, handle } = self.alone;
+        let (index, generation) = (bits::slot(handle), bits::generation(handle));
         // SAFETY(I8): the slot is closed, its value is gone, and the last hold is this one's, given up here.
-        unsafe { self.alone.page.give_back(self.alone.slot, self.me) };
+        unsafe { page.give_back(slot, index, generation, self.me) };
     }
 }
 
-/// Closes a handle: `None` where it is not live (any more), `Some(None)` where somebody holds the value and will drop it.
-///
-/// Lock-free: a retry means that another thread changed the state word. Looks at seven cells of the page's owner and of each
-/// record in the groups that have looked this handle up.
-///
-/// # Safety
-///
-/// The page stays until the slot is closed (I2); `slot` is the handle's slot in it.
-#[inline]
-pub(crate) unsafe fn close(
-    space: &Space,
+/// What became of a removal that won.
+#[derive(Debug)]
+pub(crate) enum Closed {
+    /// Nobody else holds the value.
+    Alone(Alone),
+    /// Somebody holds it, and will drop it.
+    Held,
+}
+
+/// Who closed a handle, and now has to find out who is inside. The slot is outstanding, so the page stays (I2).
+#[must_use = "the value is neither dropped nor left to its holders until this is finished"]
+#[derive(Debug)]
+pub(crate) struct Winner {
     page: PagePtr,
-    slot: &Slot,
+    slot: NonNull<Slot>,
     handle: u64,
-    removed: u32,
-) -> Option<Option<Alone>> {
-    // SAFETY(I2): the caller's promise, and from the close on the slot is outstanding until this hold is given back.
-    let header = unsafe { page.header() };
-    let before = slot.close(bits::generation(handle))?;
-    slot.set_removed(removed);
-    if header.limited {
-        // SAFETY(I2): a set outlives its shards, and a shard its outstanding slots.
-        unsafe { header.shard.as_ref().set.as_ref() }.count_out();
+    /// The groups that have looked the handle up.
+    readers: u32,
+}
+
+impl Winner {
+    /// Closes a handle: `None` where it is not live (any more). Lock-free: a retry means that another thread changed the state word.
+    ///
+    /// # Safety
+    ///
+    /// The page stays until the slot is closed (I2); `slot` is the handle's slot in it.
+    #[inline]
+    pub(crate) unsafe fn new(page: PagePtr, slot: &Slot, handle: u64) -> Option<Self> {
+        let before = slot.close(bits::generation(handle))?;
+        Some(Self { page, slot: NonNull::from(slot), handle, readers: before.readers() })
     }
-    header.owner.convert(handle, slot);
-    if before.readers() != 0 {
-        convert_readers(space, before.readers(), handle, slot);
+
+    /// Looks at the cells of the page's owner and of the records in the groups that have looked this handle up.
+    ///
+    /// Lock-free. Where one of these records is another thread's and has not been looked at lately, it makes all threads pass a barrier.
+    #[inline(always)]
+    pub(crate) fn finish(self, space: &Space, me: &Record, removed: u32) -> Closed {
+        let Self { page, slot: place, handle, readers } = self;
+        // SAFETY(I2): the slot is outstanding until this hold is given back.
+        let (header, slot) = unsafe { (page.header(), place.as_ref()) };
+        slot.set_removed(removed);
+        if header.limited {
+            // SAFETY(I2): a set outlives its shards, and a shard its outstanding slots.
+            unsafe { header.shard.as_ref().set.as_ref() }.count_out();
+        }
+        if readers != 0 || !std::ptr::eq(header.owner, me) {
+            convert_all(space, header.owner, me, readers, handle, slot);
+        } else if me.find(handle).is_some() {
+            convert(space, me, me, handle, slot);
+        }
+        // SAFETY(I2): the slot is outstanding.
+        if slot.is_alone() || unsafe { leave(page, slot) } {
+            return Closed::Alone(Alone { page, slot: place, handle });
+        }
+        Closed::Held
     }
-    let alone = Alone { page, slot: bits::slot(handle) };
-    if slot.is_alone() {
-        return Some(Some(alone));
+}
+
+/// Every record that may hold the handle.
+fn candidates(space: &Space, owner: &'static Record, readers: u32) -> impl Iterator<Item = &'static Record> {
+    // The owner may be in one of the groups as well, which does no harm.
+    let groups = (0..super::slot::READER_GROUPS).filter(move |group| readers & 1 << group != 0);
+    std::iter::once(owner).chain(groups.flat_map(|group| space.records(group)))
+}
+
+#[inline(never)]
+fn convert_all(space: &Space, owner: &'static Record, me: &Record, readers: u32, handle: u64, slot: &Slot) {
+    let others = || candidates(space, owner, readers).filter(|record| !std::ptr::eq(*record, me));
+    // Every record is revoked, then one barrier serves them all.
+    if others().fold(false, |needed, record| record.revoke() | needed) {
+        if !barrier::heavy() {
+            // No barrier any more, so there is no telling who holds the value: it is never dropped.
+            slot.hold_for_reader();
+        } else {
+            others().for_each(Record::revoked);
+        }
     }
-    // SAFETY(I2): the slot is outstanding.
-    Some(unsafe { leave(alone, slot) })
+    for record in candidates(space, owner, readers) {
+        if record.find(handle).is_some() {
+            convert(space, record, me, handle, slot);
+        }
+    }
 }
 
 #[cold]
-fn convert_readers(space: &Space, readers: u32, handle: u64, slot: &Slot) {
-    let mut left = readers;
-    while left != 0 {
-        for record in space.records(left.trailing_zeros()) {
-            record.convert(handle, slot);
-        }
-        left &= left - 1;
+fn convert(space: &Space, record: &Record, me: &Record, handle: u64, slot: &Slot) {
+    let settle = &mut |other| {
+        // SAFETY(I4): the debt stood for a counted hold, and was cleared by this thread.
+        unsafe { give_back(space, other, Some(me)) };
+    };
+    if std::ptr::eq(record, me) {
+        record.convert_own(handle, slot, settle);
+    } else {
+        record.convert(handle, slot, settle);
     }
 }
 
+/// Gives the remover's own hold back: `true` where it was the last one after all.
+///
 /// # Safety
 ///
-/// The slot is closed and outstanding, and the caller has a hold on it.
+/// The slot is closed and outstanding, and the caller has a hold on it, which it gives up.
 #[cold]
-unsafe fn leave(alone: Alone, slot: &Slot) -> Option<Alone> {
+unsafe fn leave(page: PagePtr, slot: &Slot) -> bool {
     // SAFETY(I2): the slot is outstanding.
-    let set = unsafe { set_of(alone.page) };
+    let set = unsafe { set_of(page) };
     // SAFETY(I2): a set outlives its outstanding slots.
     unsafe { set.as_ref() }.defer();
-    // Only the last hold keeps page and set from going, so what follows for the others is nothing.
-    if slot.give_back() {
+    // Only the holds keep page and set from going: where this was not the last, neither is touched again.
+    let last = slot.give_back();
+    if last {
         // SAFETY(I2): this was the last hold, so the slot is outstanding until it is freed.
         unsafe { set.as_ref() }.undefer();
-        return Some(alone);
     }
-    None
+    last
 }
 
 /// # Safety
@@ -136,21 +196,6 @@ unsafe fn leave(alone: Alone, slot: &Slot) -> Option<Alone> {
 unsafe fn set_of(page: PagePtr) -> NonNull<super::set::Set> {
     // SAFETY(I2): the caller's promise.
     unsafe { page.header().shard.as_ref().set }
-}
-
-/// As [`close`], whatever the type.
-///
-/// # Safety
-///
-/// The page stays until the slot is closed (I2), and the handle's slot is within it.
-pub(crate) unsafe fn close_any(
-    space: &Space,
-    page: PagePtr,
-    handle: u64,
-    removed: u32,
-) -> Option<Option<Alone>> {
-    // SAFETY(I2): the caller's promise.
-    unsafe { close(space, page, page.any_slot(bits::slot(handle)), handle, removed) }
 }
 
 /// Gives back one counted hold; the last one of a removed handle drops the value, on this thread (S6).
@@ -165,11 +210,11 @@ pub(crate) unsafe fn give_back(space: &Space, handle: u64, me: Option<&Record>) 
     let Some(page) = space.page(handle) else {
         unreachable!("a page stays in the table while a slot of it is held");
     };
-    let slot = bits::slot(handle);
     // SAFETY(I2): the slot is outstanding because of the caller's hold.
-    if unsafe { page.any_slot(slot) }.give_back() {
+    let slot = unsafe { page.any_slot(bits::slot(handle)) };
+    if slot.give_back() {
         // SAFETY(I2): this was the last hold, so the slot is outstanding until it is freed.
         unsafe { set_of(page).as_ref() }.undefer();
-        Alone { page, slot }.drop_value(me);
+        Alone { page, slot: NonNull::from(slot), handle }.drop_value(me);
     }
 }

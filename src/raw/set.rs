@@ -7,11 +7,11 @@
 use super::cells::Record;
 use super::layout::TypeInfo;
 use super::page::{NewPage, PagePtr};
-use super::remove;
+use super::remove::{Closed, Winner};
 use super::shard::{Exhausted, Shard};
 use super::slot::Phase;
 use super::space::Space;
-use crate::sync::{unique_number, AtomicUsize, Mutex, MutexGuard, Ordering};
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, unique_number};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
@@ -153,24 +153,27 @@ impl Set {
     }
 
     /// Removes every handle that was live when the call began; a panic of a value's drop is passed on after the last one.
-    pub(crate) fn clear(&self, removed: u32, me: Option<&Record>) {
+    pub(crate) fn clear(&self, removed: u32, me: &Record) {
         let mut panic: Option<Box<dyn Any + Send>> = None;
         for page in self.pages() {
             // SAFETY(I2): pages stay as long as the set.
             let header = unsafe { page.header() };
             for index in 0..header.primed() {
                 // SAFETY(I2): as above; primed slots are within the page.
-                let state = unsafe { page.any_slot(index) }.state();
+                let slot = unsafe { page.any_slot(index) };
+                let state = slot.state();
                 if state.phase() != Phase::Live {
                     continue;
                 }
                 let handle = header.handle(index, state.generation());
                 // SAFETY(I2): as above.
-                if let Some(Some(alone)) = unsafe { remove::close_any(self.space, page, handle, removed) } {
-                    let dropped = catch_unwind(AssertUnwindSafe(|| alone.drop_value(me)));
-                    if let Err(payload) = dropped {
-                        panic.get_or_insert(payload);
-                    }
+                let Some(winner) = (unsafe { Winner::new(page, slot, handle) }) else {
+                    continue;
+                };
+                if let Closed::Alone(alone) = winner.finish(self.space, me, removed)
+                    && let Err(payload) = catch_unwind(AssertUnwindSafe(|| alone.drop_value(Some(me))))
+                {
+                    panic.get_or_insert(payload);
                 }
             }
         }
@@ -186,7 +189,7 @@ impl Set {
     /// # Safety
     ///
     /// The set comes from `Box::into_raw`, is not perpetual, and nobody uses it any more, but for holders of its values.
-    pub(crate) unsafe fn retire(set: NonNull<Self>, removed: u32, me: Option<&Record>) {
+    pub(crate) unsafe fn retire(set: NonNull<Self>, removed: u32, me: &Record) {
         // SAFETY(I2): the caller's promise.
         let space = unsafe { set.as_ref() }.space;
         // However the values' drops end, the memory is taken care of.
@@ -202,21 +205,24 @@ impl Set {
     /// The set is retired.
     unsafe fn reclaim(&self) -> bool {
         let mut pages = self.pages.lock();
-        pages.retain(|&page| {
+        for &page in &*pages {
             // SAFETY(I2): the page is in the list, so it was not freed.
             let header = unsafe { page.header() };
-            let place = header.place;
-            if self.space.has(place, page) {
-                if header.outstanding() > 0 {
-                    return true;
-                }
+            if self.space.has(header.place, page) && header.outstanding() == 0 {
                 // SAFETY(I8): nothing is outstanding, and nobody creates handles in a retired set.
                 unsafe { self.space.withdraw(page) };
             }
-            if self.space.is_kept(place) {
+        }
+        // One barrier for all of them.
+        if !pages.is_empty() && !self.space.settle() {
+            return false;
+        }
+        pages.retain(|&page| {
+            // SAFETY(I2): the page is in the list, so it was not freed.
+            let (place, owner) = unsafe { (page.header().place, page.header().owner) };
+            if self.space.has(place, page) || self.space.is_kept(place) {
                 return true;
             }
-            let owner = header.owner;
             // SAFETY(I2): out of the table, kept by no cell, nothing outstanding, and leaving the list.
             unsafe { page.free() };
             self.space.recycle(place, owner);

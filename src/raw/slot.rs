@@ -242,12 +242,8 @@ impl Slot {
             if state.is_full() {
                 return Some(false);
             }
-            match self.state.compare_exchange_weak(
-                state.0,
-                state.0 + 1,
-                Ordering::Acquire,
-                Ordering::Acquire,
-            ) {
+            match self.state.compare_exchange_weak(state.0, state.0 + 1, Ordering::Acquire, Ordering::Acquire)
+            {
                 Ok(_) => return Some(true),
                 Err(now) => state = State(now),
             }
@@ -269,12 +265,8 @@ impl Slot {
             if state.holds() == full {
                 return false;
             }
-            match self.state.compare_exchange_weak(
-                state.0,
-                state.0 + 1,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
+            match self.state.compare_exchange_weak(state.0, state.0 + 1, Ordering::Relaxed, Ordering::Relaxed)
+            {
                 Ok(_) => return true,
                 Err(now) => state = State(now),
             }

@@ -4,6 +4,7 @@
 //! record, and come back when a registry is dropped, together with a generation that is above all that were issued
 //! there (S1).
 
+use super::barrier;
 use super::bits;
 use super::cells::Record;
 use super::page::{Page, PagePtr, first_generation, mix};
@@ -48,11 +49,8 @@ pub(crate) struct Size {
 
 impl Size {
     /// All that the handle's bits can name.
-    pub(crate) const FULL: Self = Self {
-        places: PLACES as u32,
-        slots: bits::MAX_SLOTS,
-        last_generation: bits::MAX_GENERATION,
-    };
+    pub(crate) const FULL: Self =
+        Self { places: PLACES as u32, slots: bits::MAX_SLOTS, last_generation: bits::MAX_GENERATION };
 }
 
 /// Where a record gets places from.
@@ -101,7 +99,8 @@ impl Space {
     #[cfg(not(haft_loom))]
     pub(crate) const fn new(size: Size) -> Self {
         Self {
-            entries: [const { Entry { page: AtomicPtr::new(ptr::null_mut()), set: AtomicU64::new(0) } }; PLACES],
+            entries: [const { Entry { page: AtomicPtr::new(ptr::null_mut()), set: AtomicU64::new(0) } };
+                PLACES],
             bases: [const { AtomicU32::new(0) }; PLACES],
             records: [const { AtomicPtr::new(ptr::null_mut()) }; READER_GROUPS as usize],
             record_count: AtomicU32::new(0),
@@ -341,10 +340,16 @@ impl Space {
         entry.set.store(0, Ordering::Relaxed);
         // SeqCst (E9): before the cells are looked at. Release: whoever sees the empty entry sees the base.
         entry.page.store(ptr::null_mut(), Ordering::SeqCst);
-        fence(Ordering::SeqCst);
     }
 
-    /// Whether some thread may still look at the page that was withdrawn from this place.
+    /// Makes the cells of every thread that came before the last withdrawal visible (E9): `false` where that is impossible.
+    pub(crate) fn settle(&self) -> bool {
+        fence(Ordering::SeqCst);
+        // A record that becomes plain after this has passed a barrier after it, and finds the table without the page.
+        !self.all_records().any(Record::is_plain) || barrier::heavy()
+    }
+
+    /// Whether some thread may still look at the page that was withdrawn from this place, before the last [`Space::settle`].
     pub(crate) fn is_kept(&self, place: u32) -> bool {
         self.all_records().any(|record| record.keeps(place))
     }

@@ -20,7 +20,7 @@ use super::cells::Record;
 use super::create;
 use super::lookup::{self, Hold, Want};
 use super::page::PagePtr;
-use super::remove::Alone;
+use super::remove::Closed;
 use super::set::Set;
 use super::shard::{Exhausted, Shard};
 use super::site::{self, Site};
@@ -81,14 +81,13 @@ struct Sentinel;
 
 impl Drop for Sentinel {
     fn drop(&mut self) {
-        LOCAL.with(|local| {
-            local.ended.set(true);
-            local.bound.set(false);
-            local.forget_pages();
-            if let Some(record) = local.record.take() {
-                record.disclaim();
-            }
-        });
+        let local = local();
+        local.ended.set(true);
+        local.bound.set(false);
+        local.forget_pages();
+        if let Some(record) = local.record.take() {
+            record.disclaim();
+        }
     }
 }
 
@@ -98,16 +97,18 @@ impl Local {
         self.by_type.iter().for_each(|entry| entry.set((None, None)));
     }
 
+    fn remember(&self, set: &Set, page: Option<PagePtr>) {
+        self.by_set[set_index(set)].set((set.id, page));
+    }
+
     #[inline]
     fn site(&self, site: Site) -> u32 {
-        let index = (std::ptr::from_ref(site).addr() >> 3) % SITES;
-        let (known, number) = self.sites[index].get();
+        let entry = &self.sites[(std::ptr::from_ref(site).addr() >> 3) % SITES];
+        let (known, number) = entry.get();
         if known.is_some_and(|known| std::ptr::eq(known, site)) {
             return number;
         }
-        let number = site::number(site);
-        self.sites[index].set((Some(site), number));
-        number
+        learn_site(entry, site)
     }
 
     /// Claims a record for this thread's cells. `None` where the thread is ending.
@@ -162,6 +163,14 @@ impl Local {
     }
 }
 
+#[cold]
+#[inline(never)]
+fn learn_site(entry: &Cell<(Option<Site>, u32)>, site: Site) -> u32 {
+    let number = site::number(site);
+    entry.set((Some(site), number));
+    number
+}
+
 /// A claimed record of the pool, a new one where all are in use.
 fn pooled_record() -> &'static Record {
     let mut pool = POOL.lock();
@@ -191,30 +200,48 @@ fn with_borrowed<R>(local: &Local, operation: impl FnOnce(&'static Record) -> R)
     operation(borrowed.0)
 }
 
-#[inline]
-fn with_record<R>(operation: impl FnOnce(&'static Record) -> R) -> R {
-    LOCAL.with(|local| match local.record.get() {
+/// This thread's own. A function and not a closure, so that the fast paths are inlined as a whole.
+#[inline(always)]
+fn local<'a>() -> &'a Local {
+    // SAFETY(I6): it has no destructor, so it is there as long as its thread runs, and a reference to it cannot leave the thread: it is
+    // neither `Sync` nor given away by this module.
+    LOCAL.with(|local| unsafe { &*std::ptr::from_ref(local) })
+}
+
+/// Runs an operation with the record that this thread has claimed, or claims for the call.
+pub(crate) fn with_record<R>(operation: impl FnOnce(&'static Record) -> R) -> R {
+    let local = local();
+    match local.record.get() {
         Some(record) => operation(record),
         None => with_borrowed(local, operation),
-    })
+    }
 }
 
 /// The record that this thread has claimed, if any.
 #[inline]
 pub(crate) fn me() -> Option<&'static Record> {
-    LOCAL.with(|local| local.record.get())
+    local().record.get()
 }
 
 /// The number of a site, remembered by this thread.
 #[inline]
 pub(crate) fn site_number(site: Site) -> u32 {
-    LOCAL.with(|local| local.site(site))
+    local().site(site)
 }
 
 /// See [`lookup::get`].
-#[inline]
+#[inline(always)]
 pub(crate) fn get<T: 'static>(handle: u64, want: Want) -> Option<Hold<T>> {
-    with_record(|me| lookup::get(&SPACE, me, handle, want))
+    match me() {
+        Some(me) => lookup::get(&SPACE, me, handle, want),
+        None => get_borrowed(handle, want),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn get_borrowed<T: 'static>(handle: u64, want: Want) -> Option<Hold<T>> {
+    with_borrowed(local(), |me| lookup::get(&SPACE, me, handle, want))
 }
 
 /// Removes a handle: `Some(true)` where the value is dropped, `Some(false)` where its last holder will do it.
@@ -222,13 +249,12 @@ pub(crate) fn get<T: 'static>(handle: u64, want: Want) -> Option<Hold<T>> {
 /// # Safety
 ///
 /// Where `want` names a set, that set is in use and holds values of `T`.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn remove<T: 'static>(handle: u64, want: Want, removed: Site) -> Option<bool> {
     // SAFETY(I2): the caller's promise.
-    let closed = unsafe { close::<T>(handle, want, removed) }?;
-    Some(match closed {
-        None => false,
-        Some(alone) => {
+    Some(match unsafe { close::<T>(handle, want, removed) }? {
+        Closed::Held => false,
+        Closed::Alone(alone) => {
             // SAFETY(I3): the page was checked to hold values of `T`.
             unsafe { alone.drop_value_as::<T>(me()) };
             true
@@ -241,36 +267,41 @@ pub(crate) unsafe fn remove<T: 'static>(handle: u64, want: Want, removed: Site) 
 /// # Safety
 ///
 /// As for [`remove`].
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn take<T: 'static>(handle: u64, want: Want, removed: Site) -> Option<Option<T>> {
     // SAFETY(I2): the caller's promise.
-    let closed = unsafe { close::<T>(handle, want, removed) }?;
-    // SAFETY(I3): the page was checked to hold values of `T`.
-    Some(closed.map(|alone| unsafe { alone.take_value::<T>(me()) }))
+    Some(match unsafe { close::<T>(handle, want, removed) }? {
+        Closed::Held => None,
+        // SAFETY(I3): the page was checked to hold values of `T`.
+        Closed::Alone(alone) => Some(unsafe { alone.take_value::<T>(me()) }),
+    })
 }
 
-#[inline]
-unsafe fn close<T: 'static>(handle: u64, want: Want, removed: Site) -> Option<Option<Alone>> {
-    LOCAL.with(|local| {
-        let removed = local.site(removed);
-        match local.record.get() {
-            // SAFETY(I2): the caller's promise.
-            Some(me) => unsafe { lookup::close::<T>(&SPACE, me, handle, want, removed) },
-            None => with_borrowed(local, |me| {
-                // SAFETY(I2): the caller's promise.
-                unsafe { lookup::close::<T>(&SPACE, me, handle, want, removed) }
-            }),
-        }
-    })
+#[inline(always)]
+unsafe fn close<T: 'static>(handle: u64, want: Want, removed: Site) -> Option<Closed> {
+    let local = local();
+    let removed = local.site(removed);
+    match local.record.get() {
+        // SAFETY(I2): the caller's promise.
+        Some(me) => unsafe { lookup::close::<T>(&SPACE, me, handle, want, removed) },
+        // SAFETY(I2): the caller's promise.
+        None => unsafe { close_borrowed::<T>(local, handle, want, removed) },
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn close_borrowed<T: 'static>(local: &Local, handle: u64, want: Want, removed: u32) -> Option<Closed> {
+    // SAFETY(I2): the caller's promise.
+    with_borrowed(local, |me| unsafe { lookup::close::<T>(&SPACE, me, handle, want, removed) })
 }
 
 /// Removes a handle of any type: as [`remove`].
 pub(crate) fn remove_any(handle: u64, removed: Site) -> Option<bool> {
     let removed = site_number(removed);
-    let closed = with_record(|me| lookup::close_any(&SPACE, me, handle, removed))?;
-    Some(match closed {
-        None => false,
-        Some(alone) => {
+    Some(match with_record(|me| lookup::close_any(&SPACE, me, handle, removed))? {
+        Closed::Held => false,
+        Closed::Alone(alone) => {
             alone.drop_value(me());
             true
         }
@@ -294,21 +325,30 @@ pub(crate) fn with_stay<R>(handle: u64, operation: impl FnOnce() -> R) -> R {
 /// # Safety
 ///
 /// The set holds values of `T` and is in use.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn insert<T>(set: &Set, value: T, created: Site) -> Result<u64, (T, Exhausted)> {
-    LOCAL.with(|local| {
-        let entry = &local.by_set[set_index(set)];
-        if let (id, Some(page)) = entry.get()
-            && id == set.id
-            // SAFETY(I6): the shortcut is of this thread's own shard; the set is in use (I2).
-            && let Some(popped) = unsafe { page.pop::<T>() }
-        {
-            // SAFETY(I3): just popped.
-            return Ok(unsafe { create::fill(popped, value, local.site(created)) });
-        }
-        // SAFETY(I2): the caller's promise.
-        unsafe { insert_slowly(local, set, value, created, |page| entry.set((set.id, page))) }
-    })
+    let local = local();
+    if let (id, Some(page)) = local.by_set[set_index(set)].get()
+        && id == set.id
+        // SAFETY(I6): the shortcut is of this thread's own shard; the set is in use (I2).
+        && let Some(popped) = unsafe { page.pop::<T>() }
+    {
+        // SAFETY(I3): just popped.
+        return Ok(unsafe { create::fill(popped, value, local.site(created)) });
+    }
+    // SAFETY(I2): the caller's promise.
+    unsafe { insert_slowly(local, set, value, created) }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn insert_slowly<T>(local: &Local, set: &Set, value: T, created: Site) -> Result<u64, (T, Exhausted)> {
+    // SAFETY(I2): the caller's promise.
+    match unsafe { pop::<T>(local, set, |page| local.remember(set, page)) } {
+        // SAFETY(I3): just popped.
+        Ok(popped) => Ok(unsafe { create::fill(popped, value, local.site(created)) }),
+        Err(why) => Err((value, why)),
+    }
 }
 
 /// Creates a handle in the default registry of `T`: as [`insert`].
@@ -316,36 +356,26 @@ pub(crate) unsafe fn insert<T>(set: &Set, value: T, created: Site) -> Result<u64
 /// # Errors
 ///
 /// The value, and why it found no room.
-#[inline]
+#[inline(always)]
 pub(crate) fn insert_default<T: 'static>(value: T, created: Site) -> Result<u64, (T, Exhausted)> {
-    LOCAL.with(|local| {
-        let entry = &local.by_type[type_index::<T>()];
-        if let (Some(id), Some(page)) = entry.get()
-            && id == TypeId::of::<T>()
-            // SAFETY(I6): the shortcut is of this thread's own shard; default registries are never dropped (I2).
-            && let Some(popped) = unsafe { page.pop::<T>() }
-        {
-            // SAFETY(I3): just popped.
-            return Ok(unsafe { create::fill(popped, value, local.site(created)) });
-        }
-        let set = default_set::<T>();
-        let remember = |page| entry.set((Some(TypeId::of::<T>()), page));
-        // SAFETY(I2): default registries are never dropped.
-        unsafe { insert_slowly(local, set, value, created, remember) }
-    })
+    let local = local();
+    if let (Some(id), Some(page)) = local.by_type[type_index::<T>()].get()
+        && id == TypeId::of::<T>()
+        // SAFETY(I6): the shortcut is of this thread's own shard; default registries are never dropped (I2).
+        && let Some(popped) = unsafe { page.pop::<T>() }
+    {
+        // SAFETY(I3): just popped.
+        return Ok(unsafe { create::fill(popped, value, local.site(created)) });
+    }
+    insert_default_slowly(local, value, created)
 }
 
 #[cold]
 #[inline(never)]
-unsafe fn insert_slowly<T>(
-    local: &Local,
-    set: &Set,
-    value: T,
-    created: Site,
-    remember: impl FnOnce(Option<PagePtr>),
-) -> Result<u64, (T, Exhausted)> {
-    // SAFETY(I2): the caller's promise.
-    match unsafe { pop::<T>(local, set, remember) } {
+fn insert_default_slowly<T: 'static>(local: &Local, value: T, created: Site) -> Result<u64, (T, Exhausted)> {
+    let remember = |page| local.by_type[type_index::<T>()].set((Some(TypeId::of::<T>()), page));
+    // SAFETY(I2): default registries are never dropped.
+    match unsafe { pop::<T>(local, default_set::<T>(), remember) } {
         // SAFETY(I3): just popped.
         Ok(popped) => Ok(unsafe { create::fill(popped, value, local.site(created)) }),
         Err(why) => Err((value, why)),
@@ -400,13 +430,11 @@ unsafe fn pop<T>(
 ///
 /// The set holds values of `T` and is in use.
 pub(crate) unsafe fn reserve<T>(set: &Set) -> Result<create::Reservation<'_>, Exhausted> {
-    LOCAL.with(|local| {
-        let entry = &local.by_set[set_index(set)];
-        // SAFETY(I2): the caller's promise.
-        let popped = unsafe { pop::<T>(local, set, |page| entry.set((set.id, page))) }?;
-        // SAFETY(I8): just popped.
-        Ok(unsafe { create::Reservation::new(popped, set, me()) })
-    })
+    let local = local();
+    // SAFETY(I2): the caller's promise.
+    let popped = unsafe { pop::<T>(local, set, |page| local.remember(set, page)) }?;
+    // SAFETY(I8): just popped.
+    Ok(unsafe { create::Reservation::new(popped, set, me()) })
 }
 
 /// The default registry of `T`.

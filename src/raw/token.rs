@@ -7,17 +7,18 @@ use super::cells::Cell;
 #[cfg(target_pointer_width = "64")]
 mod packed {
     use super::Cell;
+    use crate::sync::AtomicU64;
     use std::ptr::{self, NonNull};
 
     /// See the module.
     #[derive(Debug)]
-    pub(crate) struct Token(NonNull<Cell>);
+    pub(crate) struct Token(NonNull<AtomicU64>);
 
     impl Token {
         /// A cell keeps it.
         #[inline]
-        pub(crate) fn cell_of(cell: &'static Cell) -> Self {
-            Self(NonNull::from(cell))
+        pub(crate) fn cell_of(cell: Cell) -> Self {
+            Self(cell.as_ptr())
         }
 
         /// A counted hold keeps it.
@@ -30,13 +31,13 @@ mod packed {
 
         /// The cell, or the handle of the counted hold.
         #[inline]
-        pub(crate) fn cell(&self) -> Result<&'static Cell, u64> {
+        pub(crate) fn cell(&self) -> Result<Cell, u64> {
             let bits = self.0.addr().get() as u64;
             if bits & 1 == 1 {
                 return Err(bits);
             }
-            // SAFETY(I1, I5): even, so it was made from a cell, which is never freed.
-            Ok(unsafe { self.0.as_ref() })
+            // SAFETY(I1): even, so it was made from a cell.
+            Ok(unsafe { Cell::from_ptr(self.0) })
         }
     }
 }
@@ -47,11 +48,11 @@ mod packed {
 
     /// See the module.
     #[derive(Debug)]
-    pub(crate) struct Token(Result<&'static Cell, u64>);
+    pub(crate) struct Token(Result<Cell, u64>);
 
     impl Token {
         /// A cell keeps it.
-        pub(crate) fn cell_of(cell: &'static Cell) -> Self {
+        pub(crate) fn cell_of(cell: Cell) -> Self {
             Self(Ok(cell))
         }
 
@@ -61,7 +62,7 @@ mod packed {
         }
 
         /// The cell, or the handle of the counted hold.
-        pub(crate) fn cell(&self) -> Result<&'static Cell, u64> {
+        pub(crate) fn cell(&self) -> Result<Cell, u64> {
             self.0
         }
     }

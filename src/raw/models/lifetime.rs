@@ -5,7 +5,7 @@ use super::*;
 impl World {
     fn retire(&self, me: &'static Record) {
         // SAFETY(I2): leaked from a box; the models use the set no more, but for holders of its values.
-        unsafe { Set::retire(self.set, 3, Some(me)) };
+        unsafe { Set::retire(self.set, 3, me) };
     }
 
     /// Another set in the same space.
@@ -62,10 +62,7 @@ fn e9_a_removal_against_the_registrys_drop() {
         let owner = world.owner();
         let drops = Drops::default();
         let handle = owner.insert(drops.probe());
-        order.race(
-            move || world.remove(world.record(), handle),
-            move || world.retire(owner.record),
-        );
+        order.race(move || world.remove(world.record(), handle), move || world.retire(owner.record));
         assert_eq!(drops.count(), 1);
     });
 }

@@ -33,7 +33,7 @@ fn e1_e2_a_published_handle_finds_its_value() {
 
 #[test]
 fn e1_a_reader_finds_the_value_also_where_another_of_its_group_was_first() {
-    explore(|order| {
+    explore_three(|order| {
         let world = World::new(1);
         let drops = Drops::default();
         let passed = passage();

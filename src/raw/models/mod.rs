@@ -1,11 +1,12 @@
 //! Models of the protocol: the production code on a small space, every interleaving explored by loom.
 //!
-//! `RUSTFLAGS="--cfg haft_loom" cargo test --release --lib models`; `LOOM_MAX_PREEMPTIONS` bounds the preemptions (4 by default).
+//! `RUSTFLAGS="--cfg haft_loom" cargo test --release --lib models`; `LOOM_MAX_PREEMPTIONS` bounds the preemptions (4 by default, 2 with three threads).
 //! A value is tracked: a read that no edge orders before its drop fails the model, and so does a second drop.
 //! Each test is named after the edges (E1 ...) and rules (S1 ...) that it is about.
 
 mod lifetime;
 mod lookup;
+mod modes;
 mod pages;
 mod removal;
 
@@ -13,7 +14,7 @@ use super::cells::Record;
 use super::create;
 use super::lookup::{self as raw_lookup, Hold, Want};
 use super::page::Popped;
-use super::remove::Alone;
+use super::remove::Closed;
 use super::set::Set;
 use super::shard::Shard;
 use super::slot::Slot;
@@ -22,12 +23,21 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
+/// As [`explore`], for models of three threads, which have many more interleavings: two preemptions at most.
+fn explore_three(model: impl Fn(Order) + Sync + Send + Copy + 'static) {
+    explore_bounded(2, model);
+}
+
 /// Explores a model twice, with either of its racing sides on the thread that starts: see [`Order::race`].
 fn explore(model: impl Fn(Order) + Sync + Send + Copy + 'static) {
+    explore_bounded(4, model);
+}
+
+fn explore_bounded(preemptions: usize, model: impl Fn(Order) + Sync + Send + Copy + 'static) {
     for order in [Order::Straight, Order::Swapped] {
         let mut builder = loom::model::Builder::new();
         if builder.preemption_bound.is_none() {
-            builder.preemption_bound = Some(4);
+            builder.preemption_bound = Some(preemptions);
         }
         builder.check(move || model(order));
     }
@@ -143,11 +153,16 @@ impl World {
 
     /// A removal: `None` lost, `Some(true)` dropped, `Some(false)` deferred.
     fn remove(&self, me: &'static Record, handle: u64) -> Option<bool> {
-        let closed = self.close(me, handle)?;
-        Some(closed.map(|alone| alone.drop_value(Some(me))).is_some())
+        Some(match self.close(me, handle)? {
+            Closed::Held => false,
+            Closed::Alone(alone) => {
+                alone.drop_value(Some(me));
+                true
+            }
+        })
     }
 
-    fn close(&self, me: &'static Record, handle: u64) -> Option<Option<Alone>> {
+    fn close(&self, me: &'static Record, handle: u64) -> Option<Closed> {
         // SAFETY(I2): no set is named.
         unsafe { raw_lookup::close::<Probe>(self.space, me, handle, Want::Type, 2) }
     }

@@ -96,7 +96,7 @@ fn e7_a_free_that_joins_a_queued_page_is_ordered_by_the_list_itself() {
 
 #[test]
 fn e7_frees_by_two_threads_while_the_owner_collects() {
-    explore(|order| {
+    explore_three(|order| {
         let world = World::new(2);
         let owner = world.owner();
         let drops = Drops::default();

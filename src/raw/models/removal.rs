@@ -19,7 +19,7 @@ fn s4_of_two_removers_one_wins() {
 
 #[test]
 fn s4_s5_two_foreign_removers_while_the_owner_holds() {
-    explore(|order| {
+    explore_three(|order| {
         let world = World::new(1);
         let owner = world.owner();
         let drops = Drops::default();
@@ -95,9 +95,11 @@ fn s7_take_against_a_lookup() {
         let (_, taken) = order.race(
             move || world.visit(world.record(), handle),
             move || {
-                // SAFETY(I3): the page holds probes.
-                let take = |alone: Alone| unsafe { alone.take_value::<Probe>(Some(owner.record)) };
-                world.close(owner.record, handle).unwrap().map(take)
+                match world.close(owner.record, handle).unwrap() {
+                    // SAFETY(I3): the page holds probes.
+                    Closed::Alone(alone) => Some(unsafe { alone.take_value::<Probe>(Some(owner.record)) }),
+                    Closed::Held => None,
+                }
             },
         );
         assert_eq!(drops.count(), usize::from(taken.is_none()));
