@@ -76,7 +76,7 @@ impl AnyHandle {
         }
     }
 
-    /// The name of the value's type. Two exchanges on a cache line of this thread; lock-free.
+    /// The name of the value's type. Two stores to a cache line of this thread; lock-free.
     ///
     /// # Errors
     ///

@@ -1,11 +1,14 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
 #![deny(unsafe_code, missing_docs)]
+#![warn(rust_2018_idioms)]
 
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("haft needs 64-bit atomics, which this target does not have");
 
 #[cfg(not(haft_loom))]
 mod any;
+#[cfg(not(haft_loom))]
+pub mod docs;
 #[cfg(not(haft_loom))]
 mod error;
 #[cfg(not(haft_loom))]
