@@ -34,5 +34,7 @@ pub(crate) mod survey;
 #[cfg(not(haft_loom))]
 pub(crate) mod thread;
 
+#[cfg(all(test, not(haft_loom)))]
+mod exhaustion;
 #[cfg(all(test, haft_loom))]
 mod models;
