@@ -155,7 +155,7 @@ impl fmt::Display for Error {
                 ". Check for damaged bits, and that the handle comes from this process and this copy of haft."
             }
             Cause::Reserved | Cause::Live => ". Use it after `insert_with` has returned.",
-            Cause::Stale if removed.is_none() => {
+            Cause::Stale if created.is_none() => {
                 " (its slot is in use again or was, so the lines are not known any more). Look for a second removal, \
                  or a copy that was kept too long."
             }

@@ -104,13 +104,12 @@ impl<T: Send + Sync + 'static> Registry<T> {
     #[must_use = "a handle that is lost keeps its value until the registry is dropped"]
     #[track_caller]
     pub fn insert_with(&self, make: impl FnOnce(Handle<T>) -> T) -> Handle<T> {
-        let created = Location::caller();
-        let reserved = match self.owner.reserve() {
+        let reserved = match self.owner.reserve(Location::caller()) {
             Ok(reserved) => reserved,
             Err(why) => no_room::<T>(why, self.owner.limit()),
         };
         let value = make(Handle::from_issued(reserved.handle()));
-        Handle::from_issued(reserved.fill(value, created))
+        Handle::from_issued(reserved.fill(value))
     }
 
     /// Looks a value up. Costs and progress as for [`Handle::get`].

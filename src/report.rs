@@ -76,9 +76,10 @@ pub fn stats() -> Stats {
 /// ```
 #[must_use = "the report does nothing but say what is alive"]
 pub fn leaks() -> LeakReport {
-    let mut groups: HashMap<(&'static str, u32), Leak> = HashMap::new();
+    // By number first, which is quick; the compiler may have several numbers for one line.
+    let mut numbers: HashMap<(&'static str, u32), Leak> = HashMap::new();
     survey::of_process(|type_name, size, seen| {
-        let leak = groups.entry((type_name, seen.created)).or_insert_with(|| Leak {
+        let leak = numbers.entry((type_name, seen.created)).or_insert_with(|| Leak {
             type_name,
             created_at: None,
             count: 0,
@@ -93,10 +94,16 @@ pub fn leaks() -> LeakReport {
             leak.count += 1;
         }
     });
-    let mut leaks: Vec<Leak> = groups
-        .into_iter()
-        .map(|((_, created), leak)| Leak { created_at: survey::site(created), ..leak })
-        .collect();
+    let mut lines: HashMap<(&'static str, Option<&'static Location<'static>>), Leak> = HashMap::new();
+    for ((type_name, created), found) in numbers {
+        let created_at = survey::site(created);
+        let empty = Leak { created_at, count: 0, deferred: 0, bytes: 0, ..found };
+        let leak = lines.entry((type_name, created_at)).or_insert(empty);
+        leak.count += found.count;
+        leak.deferred += found.deferred;
+        leak.bytes += found.bytes;
+    }
+    let mut leaks: Vec<Leak> = lines.into_values().collect();
     leaks.sort_by_key(|leak| {
         let place = leak.created_at.map(|site| (site.file(), site.line(), site.column()));
         (std::cmp::Reverse(leak.count + leak.deferred), leak.type_name, place)

@@ -21,7 +21,7 @@ pub(crate) fn heavy() -> bool {
 #[cfg(not(haft_loom))]
 pub(crate) use system::{heavy, is_available};
 
-#[cfg(all(not(haft_loom), target_os = "linux"))]
+#[cfg(all(not(haft_loom), not(miri), target_os = "linux"))]
 mod system {
     use crate::sync::{AtomicU32, Ordering, fence};
 
@@ -59,12 +59,16 @@ mod system {
         // The child of a fork may have to register anew.
         let passed = membarrier(PRIVATE_EXPEDITED)
             || (membarrier(REGISTER_PRIVATE_EXPEDITED) && membarrier(PRIVATE_EXPEDITED));
+        if !passed {
+            // Forbidden since it was found to be there: records that are made from now on do without.
+            STATE.store(MISSING, Ordering::Relaxed);
+        }
         fence(Ordering::SeqCst);
         passed
     }
 }
 
-#[cfg(all(not(haft_loom), not(target_os = "linux")))]
+#[cfg(all(not(haft_loom), any(miri, not(target_os = "linux"))))]
 mod system {
     /// Whether there is such a barrier here.
     pub(crate) fn is_available() -> bool {

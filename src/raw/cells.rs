@@ -10,7 +10,7 @@
 //! | mode | a reader between store and load | who wants to see the cells |
 //! |---|---|---|
 //! | `PLAIN` | nothing but the compiler's order | revokes the mode, then makes all threads pass a barrier, once |
-//! | `REVOKING` | a barrier | makes all threads pass a barrier |
+//! | `REVOKING`, by the remover of one handle | a barrier | makes all threads pass a barrier |
 //! | `SHARED` | a barrier | just looks |
 //!
 //! A reader looks at the mode *after* its store: where it still reads `PLAIN`, the store was before the barrier of whoever revokes, and is
@@ -45,9 +45,9 @@ pub(crate) const GUARD_CELLS: usize = 6;
 #[cfg(haft_loom)]
 pub(crate) const GUARD_CELLS: usize = 2;
 
-const PLAIN: u32 = 0;
-const REVOKING: u32 = 1;
-const SHARED: u32 = 2;
+const PLAIN: u64 = 0;
+const SHARED: u64 = 2;
+// `REVOKING` is any odd number: the handle whose remover revokes, who alone ends that.
 
 /// Lookups in mode `SHARED` before a record is `PLAIN` again, at first and at most.
 #[cfg(not(haft_loom))]
@@ -62,7 +62,7 @@ pub(crate) struct Record {
     guards: [AtomicU64; GUARD_CELLS],
     /// For operations that must keep a page, not a value, while they look at it; never held across user code.
     transit: AtomicU64,
-    mode: AtomicU32,
+    mode: AtomicU64,
     /// Lookups in mode `SHARED` that are left until the mode is `PLAIN` again; the claimer's.
     patience: AtomicU32,
     /// For each guard cell the handle whose slot counts its reader.
@@ -73,6 +73,8 @@ pub(crate) struct Record {
     haunted: AtomicBool,
     /// Whether some thread uses the record now.
     claimed: AtomicBool,
+    /// For threads that only look up; such a record never owns a page.
+    pooled: bool,
     /// The order of creation.
     pub(super) index: u32,
     /// The record pushed before this one in its group; set before it is published.
@@ -88,17 +90,18 @@ unsafe impl Sync for Record {}
 unsafe impl Send for Record {}
 
 impl Record {
-    pub(super) fn new(index: u32, claimed: bool) -> Self {
+    pub(super) fn new(index: u32, claimed: bool, pooled: bool) -> Self {
         let asymmetric = barrier::is_available();
         Self {
             guards: std::array::from_fn(|_| AtomicU64::new(0)),
             transit: AtomicU64::new(0),
-            mode: AtomicU32::new(if asymmetric { PLAIN } else { SHARED }),
+            mode: AtomicU64::new(if asymmetric { PLAIN } else { SHARED }),
             patience: AtomicU32::new(0),
             debts: std::array::from_fn(|_| AtomicU64::new(0)),
             next_patience: AtomicU32::new(PATIENCE.0),
             haunted: AtomicBool::new(!asymmetric),
             claimed: AtomicBool::new(claimed),
+            pooled,
             index,
             next: ptr::null(),
             places: Mutex::new(Places::default()),
@@ -109,6 +112,11 @@ impl Record {
     #[inline]
     pub(crate) fn group(&self) -> u32 {
         self.index % READER_GROUPS
+    }
+
+    /// Whether any thread may claim it that only looks up.
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.pooled
     }
 
     // ---- the claim ----
@@ -176,15 +184,18 @@ impl Record {
         fence(Ordering::SeqCst);
     }
 
-    /// Lets go in mode `SHARED`: whether the slot counted this reader.
+    /// Lets go where the mode is not plain: whether the slot counted this reader.
+    ///
+    /// The cell stays taken until its debt is settled: the next one to use it may be another thread, even with the same handle.
     #[inline(never)]
-    fn release_shared(&self, index: usize, handle: u64) -> bool {
-        // SeqCst (E4): the store to the cell, then the debt.
+    fn release_shared(&self, cell: &AtomicU64, index: usize, handle: u64) -> bool {
+        // Release (E5): the reader's use comes before the drop by a remover that finds the cell otherwise. SeqCst (E4): before the look for a
+        // debt.
+        cell.swap(handle & !1, Ordering::SeqCst);
+        #[cfg(haft_loom)]
         fence(Ordering::SeqCst);
-        let debt = &self.debts[index % GUARD_CELLS];
-        // Acquire (E4): the hold is visible before it is given back.
-        let owed = debt.load(Ordering::SeqCst) == handle
-            && debt.compare_exchange(handle, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        let owed = handle & 1 == 0 || self.take_debt(index, handle);
+        cell.store(0, Ordering::Release);
         let left = self.patience.load(Ordering::Relaxed);
         if left > 0 {
             self.patience.store(left - 1, Ordering::Relaxed);
@@ -192,6 +203,21 @@ impl Record {
             self.become_plain();
         }
         owed
+    }
+
+    /// Takes the debt of a cell that this handle has left, if there is one. Acquire (E4): the hold is visible before it is given back.
+    fn take_debt(&self, index: usize, handle: u64) -> bool {
+        let debt = &self.debts[index % GUARD_CELLS];
+        debt.load(Ordering::SeqCst) == handle
+            && debt.compare_exchange(handle, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// The mode changed between the two looks of a plain release. The claimer is in the middle of it, so the cell is not used again yet.
+    #[cold]
+    fn release_late(&self, index: usize, handle: u64) -> bool {
+        // SeqCst (E4): the store to the cell, then the debt.
+        fence(Ordering::SeqCst);
+        self.take_debt(index, handle)
     }
 
     /// Goes back to plain stores. The caller has claimed the record: it is not haunted.
@@ -224,31 +250,31 @@ impl Record {
 
     // ---- the side of those who look ----
 
-    /// Ends the mode `PLAIN`: `true` where the caller must make all threads pass a barrier before it looks.
+    /// Ends the mode `PLAIN`, on account of the remover of `handle`: `true` where that one must make all threads pass a barrier before
+    /// it looks, and then say so.
     ///
     /// `SeqCst` (E12): the load comes after the close.
-    pub(crate) fn revoke(&self) -> bool {
+    pub(crate) fn revoke(&self, handle: u64) -> bool {
         match self.mode.load(Ordering::SeqCst) {
             SHARED => false,
-            REVOKING => true,
-            _ => {
-                // Whoever is first does the rest; everybody waits for a barrier of its own.
-                let first = self.mode.compare_exchange(PLAIN, REVOKING, Ordering::AcqRel, Ordering::Relaxed);
-                if first.is_ok() {
+            PLAIN => {
+                // Whoever is first ends it; the others wait for a barrier of their own.
+                if self.mode.compare_exchange(PLAIN, handle, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                     let patience = self.next_patience.load(Ordering::Relaxed);
                     self.patience.store(patience, Ordering::Relaxed);
                     self.next_patience.store(PATIENCE.1.min(patience * 2), Ordering::Relaxed);
                 }
                 true
             }
+            _ => true,
         }
     }
 
-    /// Says that a barrier was passed since [`Record::revoke`].
+    /// Says that the remover of `handle` made all threads pass a barrier after it revoked the mode, if it was the one.
     ///
-    /// Release (E12): after the barrier. It only ever follows a revocation, and another one may have been faster.
-    pub(crate) fn revoked(&self) {
-        let _ = self.mode.compare_exchange(REVOKING, SHARED, Ordering::AcqRel, Ordering::Relaxed);
+    /// Release (E12): after the barrier.
+    pub(crate) fn revoked(&self, handle: u64) {
+        let _ = self.mode.compare_exchange(handle, SHARED, Ordering::AcqRel, Ordering::Relaxed);
     }
 
     /// Whether its reader publishes without a barrier. `SeqCst` (E12), as in [`Record::revoke`].
@@ -265,9 +291,9 @@ impl Record {
     }
 
     /// Makes the slot count the readers of this record that use the handle. The caller is the remover: it has closed `slot`, has a hold on it, and
-    /// revoked the mode or claimed the record. `settle` gives back a hold for whoever did not come to it.
+    /// revoked the mode or claimed the record. Holds of others that it comes across are noted in `orphans`.
     #[cold]
-    pub(crate) fn convert(&self, handle: u64, slot: &Slot, settle: &mut dyn FnMut(u64)) {
+    pub(crate) fn convert(&self, handle: u64, slot: &Slot, orphans: &mut Orphans) {
         for (cell, debt) in self.guards.iter().zip(&self.debts) {
             if cell.load(Ordering::SeqCst) != handle {
                 continue;
@@ -275,38 +301,36 @@ impl Record {
             slot.hold_for_reader();
             // Release (E4): the hold comes before the debt that tells of it. SeqCst (E4): the debt comes before the second look at the cell.
             while let Err(other) = debt.compare_exchange(0, handle, Ordering::SeqCst, Ordering::Relaxed) {
-                // Of a reader that has gone, and a remover that has not taken it back yet: this one was faster.
-                if debt.compare_exchange(other, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                    settle(other);
+                // Of a reader that has gone, and a remover that has not taken it back yet: this one was faster. (More than there is room for
+                // are left to their removers, who are between two instructions.)
+                if orphans.has_room()
+                    && debt.compare_exchange(other, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+                {
+                    orphans.push(other);
                 }
             }
             #[cfg(haft_loom)]
             fence(Ordering::SeqCst);
-            loop {
-                if cell.load(Ordering::SeqCst) != handle {
-                    // The reader has gone. Either it saw the debt, or it is taken back here.
-                    if debt.compare_exchange(handle, 0, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-                        slot.unhold_for_reader();
-                    }
-                    break;
-                }
-                // Plain again since it was revoked: then this is a lookup that is about to fail, and will not look for debts.
-                if !self.revoke() {
-                    break;
-                }
-                if !barrier::heavy() {
-                    break;
-                }
-                self.revoked();
+            let in_use = || cell.load(Ordering::SeqCst) == handle;
+            // Where the mode is plain again, this may be a lookup that fails and does not look for debts. If it is still there after a barrier, it
+            // looks: the mode is not plain again before the cell is free.
+            let mut stays = in_use();
+            if stays && self.revoke(handle) && barrier::heavy() {
+                self.revoked(handle);
+                stays = in_use();
+            }
+            // The reader has gone. Either it saw the debt, or it is taken back here.
+            if !stays && debt.compare_exchange(handle, 0, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                slot.unhold_for_reader();
             }
         }
     }
 
     /// As [`Record::convert`], by the thread that has claimed the record and uses the handle itself.
     #[cold]
-    pub(crate) fn convert_own(&self, handle: u64, slot: &Slot, settle: &mut dyn FnMut(u64)) {
+    pub(crate) fn convert_own(&self, handle: u64, slot: &Slot, orphans: &mut Orphans) {
         if self.mode.load(Ordering::Relaxed) != PLAIN {
-            return self.convert(handle, slot, settle);
+            return self.convert(handle, slot, orphans);
         }
         // A plain record is not haunted, so all its guards are this thread's, and nobody else writes its cells.
         for cell in self.guards.iter().filter(|cell| cell.load(Ordering::Relaxed) == handle) {
@@ -378,8 +402,11 @@ impl Cell {
     pub(crate) fn release(self) -> Option<u64> {
         let (cell, record) = (self.cell(), self.record());
         let handle = cell.load(Ordering::Relaxed);
+        if record.mode.load(Ordering::Relaxed) != PLAIN {
+            return record.release_shared(cell, self.index(), handle).then_some(handle | 1);
+        }
         cell.store(0, Ordering::Release);
-        // E12: the store, then the mode. Where that is plain, every remover sees the cell free, and leaves no debt.
+        // E12: the store, then the mode. Where that is still plain, every remover sees the cell free, and leaves no debt.
         light_fence();
         if handle & 1 == 0 {
             // Noted by this very thread.
@@ -388,11 +415,34 @@ impl Cell {
         if record.mode.load(Ordering::Relaxed) == PLAIN {
             return None;
         }
-        record.release_shared(self.index(), handle).then_some(handle)
+        record.release_late(self.index(), handle).then_some(handle)
     }
 
     #[inline]
     fn index(self) -> usize {
         (self.0.as_ptr().addr() & (align_of::<Record>() - 1)) / size_of::<AtomicU64>()
+    }
+}
+
+/// Handles whose debts a remover has cleared on behalf of others, and for which it now owes a hold each.
+#[derive(Debug, Default)]
+pub(crate) struct Orphans {
+    handles: [u64; 4],
+    count: usize,
+}
+
+impl Orphans {
+    fn has_room(&self) -> bool {
+        self.count < self.handles.len()
+    }
+
+    fn push(&mut self, handle: u64) {
+        self.handles[self.count] = handle;
+        self.count += 1;
+    }
+
+    /// What was noted.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = u64> + use<> {
+        std::mem::take(self).handles.into_iter().filter(|handle| *handle != 0)
     }
 }

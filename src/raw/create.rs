@@ -54,6 +54,8 @@ pub(crate) struct Reservation<'a> {
     popped: Popped,
     set: &'a Set,
     me: Option<&'a Record>,
+    /// The line that reserved it.
+    site: u32,
 }
 
 impl<'a> Reservation<'a> {
@@ -62,10 +64,10 @@ impl<'a> Reservation<'a> {
     /// # Safety
     ///
     /// The slot is the caller's, in a page of `set`, which counts it against its limit already.
-    pub(crate) unsafe fn new(popped: Popped, set: &'a Set, me: Option<&'a Record>) -> Self {
+    pub(crate) unsafe fn new(popped: Popped, set: &'a Set, me: Option<&'a Record>, site: u32) -> Self {
         // SAFETY(I2): pages stay as long as their set.
         unsafe { popped.page.any_slot(popped.slot) }.reserve(popped.generation);
-        Self { popped, set, me }
+        Self { popped, set, me, site }
     }
 
     /// The handle that is to be.
@@ -79,8 +81,8 @@ impl<'a> Reservation<'a> {
     /// # Safety
     ///
     /// The set holds values of `T`.
-    pub(crate) unsafe fn fill<T>(self, value: T, site: u32) -> u64 {
-        let popped = self.popped;
+    pub(crate) unsafe fn fill<T>(self, value: T) -> u64 {
+        let (popped, site) = (self.popped, self.site);
         std::mem::forget(self);
         // SAFETY(I3): the slot is reserved and ours; the type is the caller's promise.
         unsafe { fill(popped, value, site) }
@@ -95,6 +97,7 @@ impl Drop for Reservation<'_> {
         let Popped { page, slot: index, generation } = self.popped;
         // SAFETY(I2): pages stay as long as their set.
         let slot = unsafe { page.any_slot(index) };
+        slot.set_given_up(self.site);
         // SAFETY(I8): popped, never opened, given back once.
         unsafe { page.give_back(slot.into(), index, generation, self.me) };
     }

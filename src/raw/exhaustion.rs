@@ -115,7 +115,7 @@ fn s1_dropping_registries_brings_nothing_back_and_uses_every_place_up() {
         }
         drop(shard);
         // SAFETY(I2): from a box, not perpetual, and not used any more; its pages refer to the shard no more, since nothing is held.
-        unsafe { Set::retire(set, 3, world.record) };
+        unsafe { Set::retire(set, 3, &|lend: &mut dyn FnMut(&'static Record)| lend(world.record)) };
         assert!(issued.iter().all(|handle| world.get(*handle).is_none()), "an old handle came to life");
         if created == 0 {
             break;

@@ -88,9 +88,13 @@ fn look(space: &Space, handle: u64, wanted: Option<TypeId>, want: Want) -> (Find
     }
     if state.generation() != generation {
         // A reserved or live slot has issued its generation, a vacant one its last: all that is below is past.
-        let stale = was_issued(state.generation());
-        finding.cause = if stale { Cause::Stale } else { Cause::Unissued };
-        finding.found = finding.found.filter(|_| stale);
+        let own = header.is_own(bits::slot(handle), generation);
+        finding.cause = match was_issued(state.generation()) {
+            false => Cause::Unissued,
+            true if own => Cause::Stale,
+            true => Cause::Gone,
+        };
+        finding.found = finding.found.filter(|_| finding.cause == Cause::Stale);
         return (finding, 0, 0);
     }
     // Acquire (E11): the state was read after the sites, and is still the one of this handle, so the sites are its own, or, where

@@ -22,6 +22,8 @@ pub(crate) mod space;
 pub(crate) mod token;
 
 #[cfg(not(haft_loom))]
+pub(crate) mod exit;
+#[cfg(not(haft_loom))]
 pub(crate) mod explain;
 #[cfg(not(haft_loom))]
 pub(crate) mod held;

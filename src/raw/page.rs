@@ -294,14 +294,15 @@ impl PagePtr {
         let mut primed = (local / PRIMED_ONE) as u32 & HEAD as u32;
         let mut head = 0;
         let mut tail = None;
-        let until = page.capacity.min(primed + PRIMED);
-        while primed < until {
+        let mut found = 0;
+        while primed < page.capacity && found < PRIMED {
             let first = page.first_generation(primed) + page.base;
             // A place whose earlier pages used up the generations of this slot has it retired from the start.
             if first <= page.last_generation {
                 // SAFETY(I2): within the page.
                 let slot = unsafe { self.any_slot(primed) };
                 slot.prime(first, 0);
+                found += 1;
                 match tail.replace(slot) {
                     None => head = primed + 1,
                     Some(before) => before.relink(primed + 1),
@@ -324,8 +325,9 @@ impl PagePtr {
         // SAFETY(I2): the caller's promise.
         let page = unsafe { self.header() };
         page.mine.exclusive.write();
-        // Acquire (E7): the slots' ends and their links are visible. It also clears `queued`.
-        let remote = page.others.list.swap(0, Ordering::Acquire);
+        // Acquire (E7): the slots' ends and their links are visible. Release (E7): it clears `queued`, and the link to the next queued page was
+        // read before somebody may set it anew.
+        let remote = page.others.list.swap(0, Ordering::AcqRel);
         let local = page.mine.local.load(Ordering::Relaxed);
         let (head, returned) = (remote & HEAD, remote & !(USED_ONE - 1));
         let mut merged = local - returned;
@@ -396,11 +398,12 @@ impl PagePtr {
         let mut list = page.others.list.load(Ordering::Relaxed);
         loop {
             if list & QUEUED == 0 {
-                // The shard must hear of the page before the slot is in its list: afterwards the page may be gone.
+                // The shard must hear of the page before the slot is in its list: afterwards the page may be gone. Acquire (E7): pairs with
+                // `collect`, which has read the link.
                 match page.others.list.compare_exchange_weak(
                     list,
                     list | QUEUED,
-                    Ordering::Relaxed,
+                    Ordering::Acquire,
                     Ordering::Relaxed,
                 ) {
                     Ok(_) => {
@@ -434,6 +437,11 @@ impl Page {
     /// Whether the generation was issued for the slot, in this page or an earlier one at its place, where `last` is the last.
     pub(crate) fn was_issued(&self, slot: u32, generation: u32, last: u32) -> bool {
         (self.first_generation(slot)..=last).contains(&generation)
+    }
+
+    /// Whether the generation is one of this page's own, and not of an earlier one at its place.
+    pub(crate) fn is_own(&self, slot: u32, generation: u32) -> bool {
+        generation >= self.first_generation(slot) + self.base
     }
 
     /// Slots that were primed; the others have never been written.

@@ -6,7 +6,7 @@ use super::held::Held;
 use super::lookup::Want;
 use super::set::{Set, Totals};
 use super::shard::Exhausted;
-use super::site::{NO_SITE, Site};
+use super::site::{self, NO_SITE, Site};
 use super::survey::{self, Seen};
 use super::thread::{self, SPACE};
 use crate::sync::{AtomicPtr, Ordering};
@@ -22,7 +22,8 @@ pub(crate) type WasDropped = bool;
 pub(crate) struct Owner<T> {
     set: AtomicPtr<Set>,
     limit: usize,
-    _values: PhantomData<T>,
+    /// Invariant: values go in and come out as the same type, and no lookup asks again.
+    _values: PhantomData<fn(T) -> T>,
 }
 
 // SAFETY(I3): values are used (`Sync`) and dropped (`Send`) on whatever thread comes; the rest is shared by design.
@@ -75,9 +76,9 @@ impl<T: 'static> Owner<T> {
     }
 
     /// Creates a handle whose value comes later.
-    pub(crate) fn reserve(&self) -> Result<Reserved<'_, T>, Exhausted> {
+    pub(crate) fn reserve(&self, created: Site) -> Result<Reserved<'_, T>, Exhausted> {
         // SAFETY(I2): the set has values of `T` and is borrowed.
-        let inner = unsafe { thread::reserve::<T>(self.set()) }?;
+        let inner = unsafe { thread::reserve::<T>(self.set(), created) }?;
         Ok(Reserved { inner, _value: PhantomData })
     }
 
@@ -115,8 +116,7 @@ impl<T: 'static> Owner<T> {
     /// Removes everything that is live now.
     pub(crate) fn clear(&self, removed: Site) {
         if let Some(set) = self.existing() {
-            let removed = thread::site_number(removed);
-            thread::with_record(|me| set.clear(removed, me));
+            set.clear(site::number(removed), &thread::with_any_record);
         }
     }
 
@@ -140,7 +140,7 @@ impl<T> Drop for Owner<T> {
     fn drop(&mut self) {
         if let Some(set) = NonNull::new(self.set.load(Ordering::Acquire)) {
             // SAFETY(I2): from `Box::into_raw`, not perpetual, and nobody can use it any more.
-            thread::with_record(|me| unsafe { Set::retire(set, NO_SITE, me) });
+            unsafe { Set::retire(set, NO_SITE, &thread::with_any_record) };
         }
     }
 }
@@ -148,7 +148,7 @@ impl<T> Drop for Owner<T> {
 /// A handle that is disclosed before its value is there.
 pub(crate) struct Reserved<'a, T> {
     inner: Reservation<'a>,
-    _value: PhantomData<T>,
+    _value: PhantomData<fn(T) -> T>,
 }
 
 impl<T> Reserved<'_, T> {
@@ -158,9 +158,9 @@ impl<T> Reserved<'_, T> {
     }
 
     /// Puts the value in.
-    pub(crate) fn fill(self, value: T, created: Site) -> u64 {
+    pub(crate) fn fill(self, value: T) -> u64 {
         // SAFETY(I3): reserved in a set of `T`.
-        unsafe { self.inner.fill(value, thread::site_number(created)) }
+        unsafe { self.inner.fill(value) }
     }
 }
 

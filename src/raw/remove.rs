@@ -2,10 +2,11 @@
 
 use super::barrier;
 use super::bits;
-use super::cells::Record;
+use super::cells::{Orphans, Record};
 use super::page::PagePtr;
 use super::slot::Slot;
 use super::space::Space;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 /// A closed slot whose value is the bearer's alone (I3), who ends it by one of the methods.
@@ -118,10 +119,8 @@ impl Winner {
             // SAFETY(I2): a set outlives its shards, and a shard its outstanding slots.
             unsafe { header.shard.as_ref().set.as_ref() }.count_out();
         }
-        if readers != 0 || !std::ptr::eq(header.owner, me) {
+        if readers != 0 || !std::ptr::eq(header.owner, me) || me.find(handle).is_some() {
             convert_all(space, header.owner, me, readers, handle, slot);
-        } else if me.find(handle).is_some() {
-            convert(space, me, me, handle, slot);
         }
         // SAFETY(I2): the slot is outstanding.
         if slot.is_alone() || unsafe { leave(page, slot) } {
@@ -142,31 +141,32 @@ fn candidates(space: &Space, owner: &'static Record, readers: u32) -> impl Itera
 fn convert_all(space: &Space, owner: &'static Record, me: &Record, readers: u32, handle: u64, slot: &Slot) {
     let others = || candidates(space, owner, readers).filter(|record| !std::ptr::eq(*record, me));
     // Every record is revoked, then one barrier serves them all.
-    if others().fold(false, |needed, record| record.revoke() | needed) {
-        if !barrier::heavy() {
+    if others().fold(false, |needed, record| record.revoke(handle) | needed) {
+        if barrier::heavy() {
+            others().for_each(|record| record.revoked(handle));
+        } else {
             // No barrier any more, so there is no telling who holds the value: it is never dropped.
             slot.hold_for_reader();
-        } else {
-            others().for_each(Record::revoked);
         }
     }
+    let mut orphans = Orphans::default();
     for record in candidates(space, owner, readers) {
-        if record.find(handle).is_some() {
-            convert(space, record, me, handle, slot);
+        if record.find(handle).is_none() {
+            continue;
+        }
+        if std::ptr::eq(record, me) {
+            record.convert_own(handle, slot, &mut orphans);
+        } else {
+            record.convert(handle, slot, &mut orphans);
         }
     }
-}
-
-#[cold]
-fn convert(space: &Space, record: &Record, me: &Record, handle: u64, slot: &Slot) {
-    let settle = &mut |other| {
+    for other in orphans.take() {
+        // Somebody else's value may be dropped here, and its drop may panic; this removal goes on all the same.
         // SAFETY(I4): the debt stood for a counted hold, and was cleared by this thread.
-        unsafe { give_back(space, other, Some(me)) };
-    };
-    if std::ptr::eq(record, me) {
-        record.convert_own(handle, slot, settle);
-    } else {
-        record.convert(handle, slot, settle);
+        let give_back = || unsafe { give_back(space, other, Some(me)) };
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(give_back)) {
+            std::mem::forget(payload);
+        }
     }
 }
 

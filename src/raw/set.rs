@@ -11,10 +11,10 @@ use super::remove::{Closed, Winner};
 use super::shard::{Exhausted, Shard};
 use super::slot::Phase;
 use super::space::Space;
-use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, unique_number};
+use crate::sync::{AtomicPtr, AtomicUsize, Mutex, MutexGuard, Ordering, unique_number};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 /// Slots of a shard's first page; each of the next ones has eight times as many, up to the largest.
 const FIRST_PAGE: u32 = 32;
@@ -38,6 +38,8 @@ pub(crate) struct Set {
     pub(super) shards: thread_local::ThreadLocal<Box<Shard>>,
     /// What threads share that have no record of their own.
     common: Mutex<Option<Box<Shard>>>,
+    /// The next in the space's list of leftovers; used under its lock.
+    next_leftover: AtomicPtr<Set>,
 }
 
 /// What a set holds, added up.
@@ -69,6 +71,7 @@ impl Set {
             #[cfg(not(haft_loom))]
             shards: thread_local::ThreadLocal::new(),
             common: Mutex::new(None),
+            next_leftover: AtomicPtr::new(ptr::null_mut()),
         }
     }
 
@@ -84,7 +87,7 @@ impl Set {
     /// A new page in the table, for a shard of this set.
     pub(super) fn add_page(&self, shard: &Shard, grown: u32) -> Result<PagePtr, Exhausted> {
         reclaim_leftovers(self.space);
-        let size = self.space.size;
+        let size = self.space.size();
         let mut pages = self.pages.lock();
         pages.try_reserve(1).map_err(|_| Exhausted::Memory)?;
         let place = self.space.take_place(shard.owner).ok_or(Exhausted::Space)?;
@@ -153,7 +156,9 @@ impl Set {
     }
 
     /// Removes every handle that was live when the call began; a panic of a value's drop is passed on after the last one.
-    pub(crate) fn clear(&self, removed: u32, me: &Record) {
+    ///
+    /// `with_record` lends the calling thread's record. It is asked for each handle anew: a value's drop may change it.
+    pub(crate) fn clear(&self, removed: u32, with_record: WithRecord<'_>) {
         let mut panic: Option<Box<dyn Any + Send>> = None;
         for page in self.pages() {
             // SAFETY(I2): pages stay as long as the set.
@@ -166,14 +171,22 @@ impl Set {
                     continue;
                 }
                 let handle = header.handle(index, state.generation());
-                // SAFETY(I2): as above.
-                let Some(winner) = (unsafe { Winner::new(page, slot, handle) }) else {
+                let mut closed = None;
+                with_record(&mut |me| {
+                    // SAFETY(I2): as above.
+                    let winner = unsafe { Winner::new(page, slot, handle) };
+                    closed = winner.map(|winner| (winner.finish(self.space, me, removed), me));
+                });
+                let Some((Closed::Alone(alone), me)) = closed else {
                     continue;
                 };
-                if let Closed::Alone(alone) = winner.finish(self.space, me, removed)
-                    && let Err(payload) = catch_unwind(AssertUnwindSafe(|| alone.drop_value(Some(me))))
-                {
-                    panic.get_or_insert(payload);
+                // (A record that was only lent is nobody's shard, so it does no harm to name it.)
+                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| alone.drop_value(Some(me)))) {
+                    match panic {
+                        None => panic = Some(payload),
+                        // A payload's own drop may panic as well.
+                        Some(_) => std::mem::forget(payload),
+                    }
                 }
             }
         }
@@ -189,34 +202,45 @@ impl Set {
     /// # Safety
     ///
     /// The set comes from `Box::into_raw`, is not perpetual, and nobody uses it any more, but for holders of its values.
-    pub(crate) unsafe fn retire(set: NonNull<Self>, removed: u32, me: &Record) {
+    pub(crate) unsafe fn retire(set: NonNull<Self>, removed: u32, with_record: WithRecord<'_>) {
         // SAFETY(I2): the caller's promise.
         let space = unsafe { set.as_ref() }.space;
         // However the values' drops end, the memory is taken care of.
         let _at_the_end = Retire(set, space);
         // SAFETY(I2): as above.
-        unsafe { set.as_ref() }.clear(removed, me);
+        unsafe { set.as_ref() }.clear(removed, with_record);
     }
 
-    /// Frees the pages that nobody needs. `true` where none is left, and the set itself can go.
+    /// Takes the pages out of the table that nobody needs: whether anything waits to be freed, and how many pages.
     ///
     /// # Safety
     ///
     /// The set is retired.
-    unsafe fn reclaim(&self) -> bool {
-        let mut pages = self.pages.lock();
+    unsafe fn withdraw(&self) -> (bool, usize) {
+        let pages = self.pages.lock();
+        let mut waiting = 0;
         for &page in &*pages {
             // SAFETY(I2): the page is in the list, so it was not freed.
             let header = unsafe { page.header() };
-            if self.space.has(header.place, page) && header.outstanding() == 0 {
+            if self.space.has(header.place, page) {
+                if header.outstanding() > 0 {
+                    continue;
+                }
                 // SAFETY(I8): nothing is outstanding, and nobody creates handles in a retired set.
                 unsafe { self.space.withdraw(page) };
             }
+            waiting += 1;
         }
-        // One barrier for all of them.
-        if !pages.is_empty() && !self.space.settle() {
-            return false;
-        }
+        (waiting > 0 || pages.is_empty(), waiting)
+    }
+
+    /// Frees the withdrawn pages that no cell keeps. `true` where none is left, and the set itself can go.
+    ///
+    /// # Safety
+    ///
+    /// The set is retired, and the space was settled after the last withdrawal.
+    unsafe fn free(&self) -> bool {
+        let mut pages = self.pages.lock();
         pages.retain(|&page| {
             // SAFETY(I2): the page is in the list, so it was not freed.
             let (place, owner) = unsafe { (page.header().place, page.header().owner) };
@@ -232,13 +256,31 @@ impl Set {
     }
 }
 
+/// Lends the record of the calling thread.
+pub(crate) type WithRecord<'a> = &'a dyn Fn(&mut dyn FnMut(&'static Record));
+
 struct Retire(NonNull<Set>, &'static Space);
 
 impl Drop for Retire {
     fn drop(&mut self) {
-        self.1.leftovers.lock().push(self.0);
+        push(&mut self.1.leftovers.lock(), self.0);
         reclaim_leftovers(self.1);
     }
+}
+
+/// Puts a retired set in front of the list, whose lock the caller holds.
+fn push(first: &mut Option<NonNull<Set>>, set: NonNull<Set>) {
+    let next = first.replace(set).map_or(ptr::null_mut(), NonNull::as_ptr);
+    // SAFETY(I2): retired, and not freed while it is in the list or about to be.
+    unsafe { set.as_ref() }.next_leftover.store(next, Ordering::Relaxed);
+}
+
+/// The sets of a list that was taken out of the space.
+fn each(first: Option<NonNull<Set>>) -> impl Iterator<Item = NonNull<Set>> {
+    std::iter::successors(first, |set| {
+        // SAFETY(I2): retired, and not freed while it is in the list.
+        NonNull::new(unsafe { set.as_ref() }.next_leftover.load(Ordering::Relaxed))
+    })
 }
 
 /// Frees what is left of dropped sets, where that has become possible. Never waits for another thread that does it.
@@ -246,13 +288,27 @@ fn reclaim_leftovers(space: &'static Space) {
     let Some(mut leftovers) = space.leftovers.try_lock() else {
         return;
     };
-    leftovers.retain(|&set| {
-        // SAFETY(I2): only retired sets are in the list, and they leave it when they are freed.
-        if unsafe { set.as_ref().reclaim() } {
+    let (mut any, mut waiting) = (false, 0);
+    for set in each(*leftovers) {
+        // SAFETY(I2): only retired sets are in the list.
+        let (ready, pages) = unsafe { set.as_ref().withdraw() };
+        any |= ready;
+        waiting += pages;
+    }
+    // One barrier for all of their pages, and none where nothing can be freed.
+    if !any || (waiting > 0 && !space.settle()) {
+        return;
+    }
+    let mut next = leftovers.take();
+    while let Some(set) = next {
+        // Before the set may be gone.
+        next = each(Some(set)).nth(1);
+        // SAFETY(I2): retired; settled after the withdrawals above.
+        if unsafe { set.as_ref().free() } {
             // SAFETY(I2): from `Box::into_raw`, as `retire` demands; no page, so no holder, refers to it.
             drop(unsafe { Box::from_raw(set.as_ptr()) });
-            return false;
+        } else {
+            push(&mut leftovers, set);
         }
-        true
-    });
+    }
 }

@@ -1,11 +1,12 @@
 //! Sites: the places in the source where handles are created and removed, as 32-bit numbers.
 //!
-//! A slot has eight bytes for two of them; a pointer each would not fit. Numbers are given out once per place in the source, of which
-//! a program has a bounded number, and are never taken back.
+//! A slot has eight bytes for two of them; a pointer each would not fit. A number is the index, from 1, in one table that is hashed by the
+//! address of the `Location`, filled and never emptied: lock-free, and without allocation. (The compiler may have several
+//! `Location`s for one line; whoever groups by line compares what they say.)
 
-use crate::sync::Mutex;
-use std::collections::HashMap;
+use crate::sync::{AtomicPtr, Ordering};
 use std::panic::Location;
+use std::ptr;
 
 /// The place in the source.
 pub(crate) type Site = &'static Location<'static>;
@@ -13,30 +14,54 @@ pub(crate) type Site = &'static Location<'static>;
 /// The number of no site.
 pub(crate) const NO_SITE: u32 = 0;
 
-struct Numbers {
-    by_site: Option<HashMap<Site, u32>>,
-    by_number: Vec<Site>,
+/// Sites that can be told apart; those that come later go without a number.
+const SITES: usize = 1 << 16;
+
+static TABLE: [AtomicPtr<Location<'static>>; SITES] = [const { AtomicPtr::new(ptr::null_mut()) }; SITES];
+
+/// The number of a site, always the same. One load, where it is known and alone in its place. Lock-free.
+#[inline]
+pub(crate) fn number(site: Site) -> u32 {
+    let start = index(site);
+    // Relaxed: a `Location` is constant, and only its address is compared.
+    if ptr::eq(TABLE[start].load(Ordering::Relaxed), site) {
+        return start as u32 + 1;
+    }
+    search(start, site)
 }
 
-static NUMBERS: Mutex<Numbers> = Mutex::new(Numbers { by_site: None, by_number: Vec::new() });
+/// Multiplicative hashing (Knuth): the high bits of the product.
+#[inline]
+fn index(site: Site) -> usize {
+    let address = ptr::from_ref(site).addr() as u64 >> 3;
+    (address.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - SITES.trailing_zeros())) as usize
+}
 
-/// The number of a site; the same number for the same place. Takes a lock: callers keep what they got.
 #[cold]
-pub(crate) fn number(site: Site) -> u32 {
-    let mut numbers = NUMBERS.lock();
-    let numbers = &mut *numbers;
-    let by_site = numbers.by_site.get_or_insert_with(HashMap::new);
-    *by_site.entry(site).or_insert_with(|| {
-        numbers.by_number.push(site);
-        // Past four billion places in the source, which no program has, sites go unnamed.
-        u32::try_from(numbers.by_number.len()).unwrap_or(0)
-    })
+#[inline(never)]
+fn search(start: usize, site: Site) -> u32 {
+    for step in 0..SITES {
+        let place = (start + step) % SITES;
+        let entry = &TABLE[place];
+        let new = ptr::from_ref(site).cast_mut();
+        let known = entry.load(Ordering::Relaxed);
+        let mine = ptr::eq(known, site)
+            || known.is_null()
+                && entry
+                    .compare_exchange(ptr::null_mut(), new, Ordering::Relaxed, Ordering::Relaxed)
+                    .map_or_else(|now| ptr::eq(now, site), |_| true);
+        if mine {
+            return place as u32 + 1;
+        }
+    }
+    NO_SITE
 }
 
 /// The site with a number; `None` for 0.
 pub(crate) fn site(number: u32) -> Option<Site> {
-    let index = (number as usize).checked_sub(1)?;
-    NUMBERS.lock().by_number.get(index).copied()
+    let entry = TABLE.get((number as usize).checked_sub(1)?)?;
+    // SAFETY(I7): null, or from a `Location` that is never freed; sites are never taken back.
+    unsafe { entry.load(Ordering::Relaxed).as_ref() }
 }
 
 #[cfg(test)]
@@ -52,5 +77,13 @@ mod tests {
         assert_eq!(site(number(here)), Some(here));
         assert_eq!(site(0), None);
         assert_eq!(site(u32::MAX), None);
+    }
+
+    #[test]
+    fn s14_sites_that_fall_on_the_same_place_have_numbers_of_their_own() {
+        let (here, there) = (Location::caller(), Location::caller());
+        let place = SITES / 3;
+        assert_ne!(search(place, here), search(place, there));
+        assert_eq!(search(place, there), search(place, there));
     }
 }

@@ -260,7 +260,8 @@ impl Slot {
         loop {
             let full = match state.phase() {
                 Phase::Live => LIVE_HOLDS,
-                _ => LOW,
+                // The other half is for the readers that removers count.
+                _ => LOW / 2,
             };
             if state.holds() == full {
                 return false;
@@ -325,7 +326,14 @@ impl Slot {
     #[inline]
     pub(crate) fn set_removed(&self, removed: u32) {
         let created = self.sites.load(Ordering::Relaxed) as u32;
-        self.sites.store(u64::from(created) | u64::from(removed) << 32, Ordering::Relaxed);
+        // Release (E11): after the state, as in `open`.
+        self.sites.store(u64::from(created) | u64::from(removed) << 32, Ordering::Release);
+    }
+
+    /// Records the line of a reservation that was given up, as both; its owner calls it before the slot is vacant again.
+    pub(crate) fn set_given_up(&self, site: u32) {
+        // Release (E11): after the state.
+        self.sites.store(u64::from(site) | u64::from(site) << 32, Ordering::Release);
     }
 
     /// Both sites, as they were stored together.

@@ -83,10 +83,13 @@ pub(crate) struct Space {
     unused: Mutex<Option<Unused>>,
     /// The record that owns what threads without a shard create. No thread ever claims it.
     common: AtomicPtr<Record>,
-    /// Dropped registries of which somebody still holds a value.
-    pub(super) leftovers: Mutex<Vec<NonNull<Set>>>,
+    /// Dropped registries of which somebody still holds a value: the first of a list.
+    pub(super) leftovers: Mutex<Option<NonNull<Set>>>,
+    /// Handles created in pages that are gone.
+    created: AtomicU64,
     seed: AtomicU64,
-    pub(crate) size: Size,
+    /// `None` for all that the handle's bits can name: so that the real space is all zeros, and costs nothing in the binary.
+    size: Option<Size>,
 }
 
 // SAFETY(I2): the registries in `leftovers` belong to the space and are touched under its lock alone.
@@ -95,9 +98,9 @@ unsafe impl Sync for Space {}
 unsafe impl Send for Space {}
 
 impl Space {
-    /// The real thing: zeros, but for the size.
+    /// The real thing, all zeros.
     #[cfg(not(haft_loom))]
-    pub(crate) const fn new(size: Size) -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             entries: [const { Entry { page: AtomicPtr::new(ptr::null_mut()), set: AtomicU64::new(0) } };
                 PLACES],
@@ -106,9 +109,10 @@ impl Space {
             record_count: AtomicU32::new(0),
             unused: Mutex::new(None),
             common: AtomicPtr::new(ptr::null_mut()),
-            leftovers: Mutex::new(Vec::new()),
+            leftovers: Mutex::new(None),
+            created: AtomicU64::new(0),
             seed: AtomicU64::new(0),
-            size,
+            size: None,
         }
     }
 
@@ -125,9 +129,10 @@ impl Space {
             record_count: AtomicU32::new(0),
             unused: Mutex::new(None),
             common: AtomicPtr::new(ptr::null_mut()),
-            leftovers: Mutex::new(Vec::new()),
+            leftovers: Mutex::new(None),
+            created: AtomicU64::new(0),
             seed: AtomicU64::new(0),
-            size,
+            size: Some(size),
         }
     }
 
@@ -140,10 +145,20 @@ impl Space {
         // SAFETY(I2): in bounds of the allocation; every field that is not valid as zeros is written.
         unsafe {
             (&raw mut (*fields).unused).write(Mutex::new(None));
-            (&raw mut (*fields).leftovers).write(Mutex::new(Vec::new()));
-            (&raw mut (*fields).size).write(size);
+            (&raw mut (*fields).leftovers).write(Mutex::new(None));
+            (&raw mut (*fields).size).write(Some(size));
             Box::leak(space.assume_init())
         }
+    }
+
+    /// How large the space is.
+    pub(crate) fn size(&self) -> Size {
+        self.size.unwrap_or(Size::FULL)
+    }
+
+    /// Handles created in pages that are gone.
+    pub(crate) fn created_before(&self) -> u64 {
+        self.created.load(Ordering::Relaxed)
     }
 
     // ---- lookups ----
@@ -184,7 +199,7 @@ impl Space {
         if place as usize >= PLACES {
             return false;
         }
-        let first = first_generation(self.place_seed(place), bits::slot(handle), self.size.last_generation);
+        let first = first_generation(self.place_seed(place), bits::slot(handle), self.size().last_generation);
         (first..first.saturating_add(self.base(place))).contains(&bits::generation(handle))
     }
 
@@ -202,10 +217,20 @@ impl Space {
 
     // ---- records ----
 
-    /// Makes a record, visible to every remover from now on.
+    /// Makes a record that may own pages, visible to every remover from now on.
     pub(crate) fn add_record(&self, claimed: bool) -> &'static Record {
+        self.publish_record(claimed, false)
+    }
+
+    /// Makes a claimed record for a thread that only looks up.
+    #[cfg(not(haft_loom))]
+    pub(crate) fn add_pooled_record(&self) -> &'static Record {
+        self.publish_record(true, true)
+    }
+
+    fn publish_record(&self, claimed: bool, pooled: bool) -> &'static Record {
         let index = self.record_count.fetch_add(1, Ordering::Relaxed);
-        let record = Box::leak(Box::new(Record::new(index, claimed)));
+        let record = Box::leak(Box::new(Record::new(index, claimed, pooled)));
         let group = &self.records[record.group() as usize];
         let mut head = group.load(Ordering::Relaxed);
         loop {
@@ -283,7 +308,7 @@ impl Space {
     }
 
     fn all_unused(&self) -> Unused {
-        let shards = self.size.places / SHARD_PLACES;
+        let shards = self.size().places / SHARD_PLACES;
         let common = (shards / COMMON_PART).max(1);
         Unused { threads: (0, shards - common), common: (shards - common, shards) }
     }
@@ -296,7 +321,7 @@ impl Space {
     /// Every place that was ever given out.
     pub(crate) fn used_places(&self) -> impl Iterator<Item = u32> + use<> {
         let unused = self.unused.lock();
-        let shards = self.size.places / SHARD_PLACES;
+        let shards = self.size().places / SHARD_PLACES;
         let first_common = shards - (shards / COMMON_PART).max(1);
         let (threads, common) = match &*unused {
             Some(unused) => (unused.threads.0, unused.common.0),
@@ -336,6 +361,7 @@ impl Space {
         // SAFETY(I2): as above.
         let used = unsafe { header.used_generations(page) };
         self.bases[header.place as usize % PLACES].store(used, Ordering::Relaxed);
+        self.created.fetch_add(header.created(), Ordering::Relaxed);
         let entry = self.entry(header.place);
         entry.set.store(0, Ordering::Relaxed);
         // SeqCst (E9): before the cells are looked at. Release: whoever sees the empty entry sees the base.

@@ -72,7 +72,7 @@ pub(crate) fn site(number: u32) -> Option<Site> {
 
 /// Everything in the process added up.
 pub(crate) fn totals() -> Totals {
-    let mut totals = Totals::default();
+    let mut totals = Totals { created: SPACE.created_before(), ..Totals::default() };
     for place in SPACE.used_places() {
         let any = bits::pack(0, place, 0);
         with_stay(any, || {

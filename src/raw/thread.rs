@@ -18,13 +18,14 @@
 
 use super::cells::Record;
 use super::create;
+use super::exit;
 use super::lookup::{self, Hold, Want};
 use super::page::PagePtr;
 use super::remove::Closed;
 use super::set::Set;
 use super::shard::{Exhausted, Shard};
 use super::site::{self, Site};
-use super::space::{Size, Space};
+use super::space::Space;
 use crate::sync::{Mutex, thread_local};
 use std::any::TypeId;
 use std::cell::Cell;
@@ -35,19 +36,15 @@ use std::ptr::NonNull;
 use thread_local::ThreadLocal;
 
 /// The handle space of this process.
-pub(crate) static SPACE: Space = Space::new(Size::FULL);
+pub(crate) static SPACE: Space = Space::new();
 
 /// The record of each thread that creates, by the ids of `thread_local`, which are used again when threads end.
 static BOUND: ThreadLocal<&'static Record> = ThreadLocal::new();
-
-/// Records for threads that only look up.
-static POOL: Mutex<Vec<&'static Record>> = Mutex::new(Vec::new());
 
 /// The default registries, one per type; never dropped.
 static DEFAULTS: Mutex<Option<HashMap<TypeId, &'static Set>>> = Mutex::new(None);
 
 const PAGES: usize = 16;
-const SITES: usize = 64;
 
 /// The thread's own; plain cells without a destructor, so it is there from the first to the last instruction.
 struct Local {
@@ -58,7 +55,6 @@ struct Local {
     by_set: [Cell<(u64, Option<PagePtr>)>; PAGES],
     /// Current pages of default registries by type. Only valid while bound.
     by_type: [Cell<(Option<TypeId>, Option<PagePtr>)>; PAGES],
-    sites: [Cell<(Option<Site>, u32)>; SITES],
 }
 
 thread_local! {
@@ -69,7 +65,6 @@ thread_local! {
             ended: Cell::new(false),
             by_set: [const { Cell::new((0, None)) }; PAGES],
             by_type: [const { Cell::new((None, None)) }; PAGES],
-            sites: [const { Cell::new((None, 0)) }; SITES],
         }
     };
 
@@ -81,14 +76,32 @@ struct Sentinel;
 
 impl Drop for Sentinel {
     fn drop(&mut self) {
-        let local = local();
-        local.ended.set(true);
-        local.bound.set(false);
-        local.forget_pages();
-        if let Some(record) = local.record.take() {
-            record.disclaim();
-        }
+        end();
     }
+}
+
+/// The thread ends: it gives its record up, and has none of its own any more.
+fn end() {
+    let local = local();
+    local.ended.set(true);
+    local.bound.set(false);
+    local.forget_pages();
+    if let Some(record) = local.record.take() {
+        record.disclaim();
+    }
+}
+
+unsafe extern "C" fn end_of_thread(_: *mut std::ffi::c_void) {
+    end();
+}
+
+/// Sees to it that [`end`] is called: `false` where it is too late for that.
+fn watch() -> bool {
+    let watched = SENTINEL.try_with(|_| ()).is_ok();
+    if watched {
+        exit::watch(end_of_thread);
+    }
+    watched
 }
 
 impl Local {
@@ -101,20 +114,10 @@ impl Local {
         self.by_set[set_index(set)].set((set.id, page));
     }
 
-    #[inline]
-    fn site(&self, site: Site) -> u32 {
-        let entry = &self.sites[(std::ptr::from_ref(site).addr() >> 3) % SITES];
-        let (known, number) = entry.get();
-        if known.is_some_and(|known| std::ptr::eq(known, site)) {
-            return number;
-        }
-        learn_site(entry, site)
-    }
-
     /// Claims a record for this thread's cells. `None` where the thread is ending.
     #[cold]
     fn enrol(&self) -> Option<&'static Record> {
-        if self.ended.get() || SENTINEL.try_with(|_| ()).is_err() {
+        if self.ended.get() || !watch() {
             return None;
         }
         let record = pooled_record();
@@ -141,7 +144,7 @@ impl Local {
             },
         };
         // After the id's destructor is registered, so that this one runs first.
-        if SENTINEL.try_with(|_| ()).is_err() || !record.claim() {
+        if !watch() || !record.claim() {
             return None;
         }
         if let Some(pooled) = self.record.replace(Some(record)) {
@@ -163,23 +166,10 @@ impl Local {
     }
 }
 
-#[cold]
-#[inline(never)]
-fn learn_site(entry: &Cell<(Option<Site>, u32)>, site: Site) -> u32 {
-    let number = site::number(site);
-    entry.set((Some(site), number));
-    number
-}
-
 /// A claimed record of the pool, a new one where all are in use.
 fn pooled_record() -> &'static Record {
-    let mut pool = POOL.lock();
-    if let Some(record) = pool.iter().find(|record| record.claim()) {
-        return record;
-    }
-    let record = SPACE.add_record(true);
-    pool.push(record);
-    record
+    let free = SPACE.all_records().find(|record| record.is_pooled() && record.claim());
+    free.unwrap_or_else(|| SPACE.add_pooled_record())
 }
 
 /// A record that is claimed for one call.
@@ -217,16 +207,15 @@ pub(crate) fn with_record<R>(operation: impl FnOnce(&'static Record) -> R) -> R 
     }
 }
 
+/// As [`with_record`], for those who do not know this module.
+pub(crate) fn with_any_record(operation: &mut dyn FnMut(&'static Record)) {
+    with_record(operation);
+}
+
 /// The record that this thread has claimed, if any.
 #[inline]
 pub(crate) fn me() -> Option<&'static Record> {
     local().record.get()
-}
-
-/// The number of a site, remembered by this thread.
-#[inline]
-pub(crate) fn site_number(site: Site) -> u32 {
-    local().site(site)
 }
 
 /// See [`lookup::get`].
@@ -280,7 +269,7 @@ pub(crate) unsafe fn take<T: 'static>(handle: u64, want: Want, removed: Site) ->
 #[inline(always)]
 unsafe fn close<T: 'static>(handle: u64, want: Want, removed: Site) -> Option<Closed> {
     let local = local();
-    let removed = local.site(removed);
+    let removed = site::number(removed);
     match local.record.get() {
         // SAFETY(I2): the caller's promise.
         Some(me) => unsafe { lookup::close::<T>(&SPACE, me, handle, want, removed) },
@@ -298,7 +287,7 @@ unsafe fn close_borrowed<T: 'static>(local: &Local, handle: u64, want: Want, rem
 
 /// Removes a handle of any type: as [`remove`].
 pub(crate) fn remove_any(handle: u64, removed: Site) -> Option<bool> {
-    let removed = site_number(removed);
+    let removed = site::number(removed);
     Some(match with_record(|me| lookup::close_any(&SPACE, me, handle, removed))? {
         Closed::Held => false,
         Closed::Alone(alone) => {
@@ -334,7 +323,7 @@ pub(crate) unsafe fn insert<T>(set: &Set, value: T, created: Site) -> Result<u64
         && let Some(popped) = unsafe { page.pop::<T>() }
     {
         // SAFETY(I3): just popped.
-        return Ok(unsafe { create::fill(popped, value, local.site(created)) });
+        return Ok(unsafe { create::fill(popped, value, site::number(created)) });
     }
     // SAFETY(I2): the caller's promise.
     unsafe { insert_slowly(local, set, value, created) }
@@ -346,7 +335,7 @@ unsafe fn insert_slowly<T>(local: &Local, set: &Set, value: T, created: Site) ->
     // SAFETY(I2): the caller's promise.
     match unsafe { pop::<T>(local, set, |page| local.remember(set, page)) } {
         // SAFETY(I3): just popped.
-        Ok(popped) => Ok(unsafe { create::fill(popped, value, local.site(created)) }),
+        Ok(popped) => Ok(unsafe { create::fill(popped, value, site::number(created)) }),
         Err(why) => Err((value, why)),
     }
 }
@@ -365,7 +354,7 @@ pub(crate) fn insert_default<T: 'static>(value: T, created: Site) -> Result<u64,
         && let Some(popped) = unsafe { page.pop::<T>() }
     {
         // SAFETY(I3): just popped.
-        return Ok(unsafe { create::fill(popped, value, local.site(created)) });
+        return Ok(unsafe { create::fill(popped, value, site::number(created)) });
     }
     insert_default_slowly(local, value, created)
 }
@@ -377,7 +366,7 @@ fn insert_default_slowly<T: 'static>(local: &Local, value: T, created: Site) -> 
     // SAFETY(I2): default registries are never dropped.
     match unsafe { pop::<T>(local, default_set::<T>(), remember) } {
         // SAFETY(I3): just popped.
-        Ok(popped) => Ok(unsafe { create::fill(popped, value, local.site(created)) }),
+        Ok(popped) => Ok(unsafe { create::fill(popped, value, site::number(created)) }),
         Err(why) => Err((value, why)),
     }
 }
@@ -429,12 +418,12 @@ unsafe fn pop<T>(
 /// # Safety
 ///
 /// The set holds values of `T` and is in use.
-pub(crate) unsafe fn reserve<T>(set: &Set) -> Result<create::Reservation<'_>, Exhausted> {
+pub(crate) unsafe fn reserve<T>(set: &Set, created: Site) -> Result<create::Reservation<'_>, Exhausted> {
     let local = local();
     // SAFETY(I2): the caller's promise.
     let popped = unsafe { pop::<T>(local, set, |page| local.remember(set, page)) }?;
     // SAFETY(I8): just popped.
-    Ok(unsafe { create::Reservation::new(popped, set, me()) })
+    Ok(unsafe { create::Reservation::new(popped, set, me(), site::number(created)) })
 }
 
 /// The default registry of `T`.

@@ -187,7 +187,7 @@ fn s10_a_reservation_that_is_given_up_returns_its_slot() {
             },
             move || {
                 // SAFETY(I8): just popped, in this set.
-                drop(unsafe { create::Reservation::new(popped, world.set(), Some(owner.record)) });
+                drop(unsafe { create::Reservation::new(popped, world.set(), Some(owner.record), 1) });
                 owner.insert(probe)
             },
         );
