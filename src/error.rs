@@ -7,7 +7,7 @@ use std::panic::Location;
 
 /// Why a handle was refused.
 ///
-/// `Copy`, 88 bytes, no allocation. [`Display`](fmt::Display) tells everything that is known in one line, and what to do.
+/// `Copy`, 64 bytes, no allocation. [`Display`](fmt::Display) tells everything that is known in one line, and what to do.
 ///
 /// ```
 /// # use haft::{ErrorKind, Handle};

@@ -1,0 +1,195 @@
+//! Errors that speak (S13): every kind reached, told apart, and its text.
+
+use haft::{AnyHandle, Error, ErrorKind, Handle, Registry};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// The error that looking up these bits as a `T` gives.
+fn lookup<T: Send + Sync + 'static>(bits: u64) -> Error {
+    match Handle::<T>::try_from(bits) {
+        Ok(handle) => handle.get().err().expect("must fail"),
+        Err(error) => error,
+    }
+}
+
+fn check(error: Error, kind: ErrorKind, pieces: &[&str]) {
+    let text = error.to_string();
+    assert_eq!(error.kind(), kind, "{text}");
+    for piece in pieces {
+        assert!(text.contains(piece), "{piece:?} is not in: {text}");
+    }
+    assert!(text.contains(&format!("{:#018x}", error.bits())), "{text}");
+    assert!(format!("{error:?}").contains(&text), "Debug says as much as Display");
+}
+
+#[test]
+fn s13_zero_is_null() {
+    struct Value;
+    check(lookup::<Value>(0), ErrorKind::Null, &["is zero", "Value", "Check that"]);
+    let null: *mut std::ffi::c_void = std::ptr::null_mut();
+    check(Handle::<Value>::try_from(null).unwrap_err(), ErrorKind::Null, &["is zero"]);
+    check(AnyHandle::try_from(0).unwrap_err(), ErrorKind::Null, &["is zero"]);
+}
+
+#[test]
+fn s13_an_address_is_malformed() {
+    let object = 5_u32;
+    let bits = (&raw const object).addr() as u64;
+    check(lookup::<u32>(bits), ErrorKind::Malformed, &["malformed", "address", "to_bits"]);
+}
+
+#[test]
+fn s3_neighbours_and_every_flipped_bit_are_errors_and_the_handle_still_works() {
+    struct Value(u8);
+    let handle = Handle::new(Value(9));
+    let bits = handle.to_bits();
+    check(lookup::<Value>(bits + 1), ErrorKind::Malformed, &["malformed"]);
+    check(lookup::<Value>(bits - 1), ErrorKind::Malformed, &["malformed"]);
+    check(lookup::<Value>(bits + 2), ErrorKind::Unissued, &["never issued"]);
+    check(lookup::<Value>(u64::MAX), ErrorKind::Unissued, &["never issued", "this process"]);
+    for bit in 0..64 {
+        let error = lookup::<Value>(bits ^ 1 << bit);
+        let expected = if bit == 0 { ErrorKind::Malformed } else { ErrorKind::Unissued };
+        // Other tests run in the same process: their handles may be where the flipped bit points, and where a registry was dropped, what
+        // its pages issued is known to the nearest page only.
+        let other = bit > 0 && error.kind() == ErrorKind::WrongType;
+        let dropped = bit > 32 && error.to_string().contains("registry was dropped");
+        assert!(error.kind() == expected || other || dropped, "bit {bit}: {error}");
+        let forged = Handle::<Value>::from_bits(bits ^ 1 << bit).unwrap();
+        assert!(forged.remove().is_err() && forged.take().is_err());
+        assert_eq!(handle.get().unwrap().0, 9);
+    }
+    handle.delete();
+}
+
+#[test]
+fn s13_the_next_generation_was_never_issued_and_the_one_before_is_stale() {
+    struct Value;
+    let registry = Registry::new();
+    let first = registry.insert(Value);
+    registry.remove(first).unwrap();
+    let second = registry.insert(Value);
+    assert_eq!(second.to_bits(), first.to_bits() + (1 << 33), "the slot is used again");
+    check(lookup::<Value>(second.to_bits() + (1 << 33)), ErrorKind::Unissued, &["never issued"]);
+    check(lookup::<Value>(first.to_bits()), ErrorKind::Stale, &["is stale"]);
+    check(lookup::<Value>(first.to_bits() - (1 << 33)), ErrorKind::Unissued, &["never issued"]);
+}
+
+#[test]
+fn s13_another_type_names_both() {
+    struct Wanted;
+    struct Found;
+    let line = line!() + 1;
+    let handle = Handle::new(Found);
+    let error = lookup::<Wanted>(handle.to_bits());
+    check(error, ErrorKind::WrongType, &["errors::", "Wanted", "holds a ", "Found", "its own type"]);
+    assert!(error.expected_type().unwrap().ends_with("Wanted"));
+    assert!(error.found_type().unwrap().ends_with("Found"));
+    assert_eq!(error.created_at().unwrap().line(), line);
+    assert!(AnyHandle::from(handle).downcast::<Wanted>().is_err());
+    assert!(AnyHandle::from(handle).type_name().unwrap().ends_with("Found"));
+    handle.delete();
+}
+
+#[test]
+fn s13_another_registry_is_told_and_nothing_changes() {
+    let (one, two) = (Registry::new(), Registry::new());
+    let handle = one.insert(1_i32);
+    check(two.get(handle).err().unwrap(), ErrorKind::WrongRegistry, &["another registry", "issued it"]);
+    assert_eq!(two.remove(handle).unwrap_err().kind(), ErrorKind::WrongRegistry);
+    assert_eq!(two.take(handle).unwrap_err().kind(), ErrorKind::WrongRegistry);
+    assert!(!two.contains(handle));
+    // A registry that never had a handle knows as well.
+    assert_eq!(Registry::<i32>::new().get(handle).err().unwrap().kind(), ErrorKind::WrongRegistry);
+    let default = Handle::new(2_i32);
+    assert_eq!(one.get(default).err().unwrap().kind(), ErrorKind::WrongRegistry);
+    assert_eq!((*one.get(handle).unwrap(), *default.get().unwrap()), (1, 2));
+    default.delete();
+}
+
+#[test]
+fn s13_a_dropped_registry_leaves_stale_handles() {
+    struct Value;
+    let registry = Registry::new();
+    let handle = registry.insert(Value);
+    drop(registry);
+    check(lookup::<Value>(handle.to_bits()), ErrorKind::Stale, &["stale", "registry was dropped"]);
+    assert_eq!(AnyHandle::from(handle).remove().unwrap_err().kind(), ErrorKind::Stale);
+}
+
+#[test]
+fn s13_a_free_slot_names_the_lines_that_created_and_removed() {
+    struct Value;
+    let created = line!() + 1;
+    let handle = Handle::new(Value);
+    let removed = line!() + 1;
+    handle.delete();
+    let error = lookup::<Value>(handle.to_bits());
+    let (created, removed) =
+        (format!("created at tests/errors.rs:{created}:"), format!("removed at tests/errors.rs:{removed}:"));
+    check(error, ErrorKind::Stale, &["is stale", &created, &removed, "second removal"]);
+    assert_eq!(handle.remove().unwrap_err().to_string(), error.to_string());
+}
+
+#[test]
+fn s13_a_value_in_use_names_both_lines_too() {
+    struct Value;
+    let handle = Handle::new(Value);
+    let guard = handle.get();
+    let removed = line!() + 1;
+    handle.delete();
+    let error = lookup::<Value>(handle.to_bits());
+    check(error, ErrorKind::Stale, &["is stale"]);
+    assert_eq!(error.removed_at().unwrap().line(), removed);
+    drop(guard);
+}
+
+#[test]
+fn s13_a_slot_in_use_again_says_that_the_lines_are_gone() {
+    struct Value;
+    let registry = Registry::new();
+    let handle = registry.insert(Value);
+    registry.remove(handle).unwrap();
+    let _again = registry.insert(Value);
+    let error = registry.get(handle).err().unwrap();
+    check(error, ErrorKind::Stale, &["is stale", "in use again"]);
+    assert_eq!((error.created_at(), error.removed_at()), (None, None));
+}
+
+#[test]
+fn s13_a_handle_without_its_value_yet_is_unissued() {
+    struct Value;
+    let registry = Registry::new();
+    let handle = registry.insert_with(|me| {
+        check(registry.get(me).err().unwrap(), ErrorKind::Unissued, &["no value yet", "insert_with"]);
+        assert_eq!(registry.remove(me).unwrap_err().kind(), ErrorKind::Unissued);
+        assert_eq!(me.get().err().unwrap().kind(), ErrorKind::Unissued);
+        Value
+    });
+    assert!(registry.contains(handle));
+}
+
+#[test]
+fn s13_panics_carry_the_whole_explanation() {
+    struct Value;
+    let handle = Handle::new(Value);
+    handle.delete();
+    let expected = handle.get().err().unwrap().to_string();
+    for payload in [
+        catch_unwind(AssertUnwindSafe(|| drop(handle.value()))).unwrap_err(),
+        catch_unwind(AssertUnwindSafe(|| handle.delete())).unwrap_err(),
+    ] {
+        assert_eq!(payload.downcast_ref::<String>(), Some(&expected));
+    }
+    let full = Registry::with_limit(0);
+    let payload = catch_unwind(AssertUnwindSafe(|| full.insert(Value))).unwrap_err();
+    assert!(payload.downcast_ref::<String>().unwrap().contains("limit of 0 live handles"));
+    assert!(full.try_insert(Value).unwrap_err().to_string().contains("limit"));
+}
+
+#[test]
+fn errors_are_small_plain_values() {
+    fn check<T: Copy + Send + Sync + std::error::Error + PartialEq + 'static>() {}
+    check::<Error>();
+    assert!(size_of::<Error>() <= 72, "{}", size_of::<Error>());
+    assert_eq!(size_of::<Option<Handle<u8>>>(), 8);
+}
