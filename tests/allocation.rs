@@ -1,0 +1,74 @@
+//! No allocation on lookup or removal (S11).
+
+use haft::{AnyHandle, Handle, Ref, Registry};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is the system allocator's; the count is beside it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promises, passed on.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises, passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.get();
+    work();
+    ALLOCATIONS.get() - before
+}
+
+#[test]
+fn s11_lookups_and_removals_allocate_nothing() {
+    let registry = Registry::new();
+    let handles: Vec<_> = (0..1000_u64).map(|value| registry.insert(value)).collect();
+    let default: Vec<_> = (0..1000_u64).map(Handle::new).collect();
+    // The thread has used both; that was the last time something may be allocated for it.
+    assert!(allocations(|| drop(Box::new(1))) == 1, "the count works");
+    let count = allocations(|| {
+        for (one, two) in handles.iter().zip(&default) {
+            assert_eq!(*registry.get(*one).unwrap(), *two.get().unwrap());
+            let shared = Ref::into_shared(two.get().unwrap());
+            drop(shared.clone());
+            let guards: [_; 10] = std::array::from_fn(|_| two.get().unwrap());
+            drop(guards);
+            assert!(registry.get(*two).is_err() && AnyHandle::from(*one).type_name().is_ok());
+        }
+        for (one, two) in handles.iter().zip(&default) {
+            let guard = two.get().unwrap();
+            two.remove().unwrap();
+            drop(guard);
+            registry.take(*one).unwrap();
+            assert!(one.get().is_err() && two.remove().is_err());
+        }
+    });
+    assert_eq!(count, 0);
+    // Slots that came back are used again without any.
+    assert_eq!(allocations(|| (0..1000).for_each(|value| drop(registry.insert(value)))), 0);
+}
+
+#[test]
+fn s11_removal_from_another_thread_allocates_nothing() {
+    let handles: Vec<_> = (0..1000_u32).map(Handle::new).collect();
+    let warm = Handle::new(0_u32);
+    let count = std::thread::spawn(move || {
+        drop(warm.get());
+        allocations(|| handles.iter().for_each(|handle| drop(handle.remove().unwrap())))
+    });
+    assert_eq!(count.join().unwrap(), 0);
+    warm.delete();
+}

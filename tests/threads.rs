@@ -1,0 +1,193 @@
+//! Many threads (S1, S4, S6, S8, S9).
+
+use haft::{Handle, Ref, Registry, Removal};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::thread::{self, ThreadId};
+
+/// Says on which thread it was dropped.
+struct Tells(Arc<Mutex<Vec<ThreadId>>>);
+
+impl Drop for Tells {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().push(thread::current().id());
+    }
+}
+
+#[test]
+fn s4_of_racing_removals_one_wins() {
+    let threads = 4;
+    let rounds = 2_000;
+    let (barrier, drops) = (Barrier::new(threads), Arc::new(Mutex::new(Vec::new())));
+    let handles: Vec<_> = (0..rounds).map(|_| Handle::new(Tells(drops.clone()))).collect();
+    let wins: usize = thread::scope(|scope| {
+        let work = |take: bool| {
+            let (barrier, handles) = (&barrier, &handles);
+            scope.spawn(move || {
+                barrier.wait();
+                let win = |handle: &&Handle<Tells>| match take {
+                    true => handle.take().is_ok(),
+                    false => handle.remove().is_ok(),
+                };
+                handles.iter().filter(win).count()
+            })
+        };
+        let threads: Vec<_> = (0..threads).map(|index| work(index % 2 == 0)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!((wins, drops.lock().unwrap().len()), (rounds, rounds));
+}
+
+#[test]
+fn s6_the_last_holder_drops_on_its_own_thread() {
+    let drops = Arc::new(Mutex::new(Vec::new()));
+    for shared in [false, true] {
+        let handle = Handle::new(Tells(drops.clone()));
+        let (ready, wait) = mpsc::channel();
+        let (go, removed) = mpsc::channel::<()>();
+        let holder = thread::spawn(move || {
+            let guard = handle.get().unwrap();
+            if shared {
+                let guard = Ref::into_shared(guard);
+                ready.send(()).unwrap();
+                removed.recv().unwrap();
+                drop(guard);
+            } else {
+                ready.send(()).unwrap();
+                removed.recv().unwrap();
+                drop(guard);
+            }
+            thread::current().id()
+        });
+        wait.recv().unwrap();
+        assert_eq!(handle.remove().unwrap(), Removal::Deferred);
+        assert!(drops.lock().unwrap().is_empty());
+        go.send(()).unwrap();
+        let holder = holder.join().unwrap();
+        assert_eq!(drops.lock().unwrap().drain(..).collect::<Vec<_>>(), [holder]);
+    }
+}
+
+#[test]
+fn s6_a_shared_guard_is_dropped_where_it_went() {
+    let drops = Arc::new(Mutex::new(Vec::new()));
+    let handle = Handle::new(Tells(drops.clone()));
+    let shared = Ref::into_shared(handle.get().unwrap());
+    let copies: Vec<_> = (0..10).map(|_| shared.clone()).collect();
+    handle.delete();
+    drop(shared);
+    for copy in copies {
+        assert!(drops.lock().unwrap().is_empty());
+        let there = thread::spawn(move || {
+            drop(copy);
+            thread::current().id()
+        });
+        let there = there.join().unwrap();
+        let dropped = drops.lock().unwrap();
+        assert!(dropped.is_empty() || dropped[..] == [there]);
+    }
+    assert_eq!(drops.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn s1_threads_registries_and_types_never_share_a_handle() {
+    let all = Mutex::new(HashSet::new());
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let mut mine = Vec::new();
+                for round in 0..50_u64 {
+                    let registry = Registry::new();
+                    for value in 0..20_u64 {
+                        mine.push(registry.insert(value).to_bits());
+                        let default = Handle::new(value as u32);
+                        mine.push(default.to_bits());
+                        if round % 2 == 0 {
+                            default.delete();
+                        }
+                    }
+                }
+                let count = mine.len();
+                let mut all = all.lock().unwrap();
+                let before = all.len();
+                all.extend(mine);
+                assert_eq!(all.len(), before + count);
+            });
+        }
+    });
+    assert_eq!(all.lock().unwrap().len(), 8 * 50 * 40);
+}
+
+#[test]
+fn s9_two_thousand_threads_at_once() {
+    let registry = Registry::new();
+    let count = 2_000;
+    let (here, hot) = (Barrier::new(count), registry.insert(0_usize));
+    thread::scope(|scope| {
+        for index in 1..=count {
+            let (registry, here) = (&registry, &here);
+            let work = move || {
+                let mine = registry.insert(index);
+                here.wait();
+                let guards = (registry.get(mine).unwrap(), registry.get(hot).unwrap());
+                assert_eq!((*guards.0, *guards.1), (index, 0));
+                here.wait();
+                drop(guards);
+                registry.remove(mine).unwrap();
+            };
+            thread::Builder::new().stack_size(64 * 1024).spawn_scoped(scope, work).unwrap();
+        }
+    });
+    assert_eq!(registry.len(), 1);
+    assert_eq!(registry.remove(hot).unwrap(), Removal::Dropped);
+}
+
+#[test]
+fn a_limit_is_exact_also_between_threads() {
+    let registry = Registry::with_limit(1000);
+    let inserted = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for value in 0..500 {
+                    match registry.try_insert(value) {
+                        Ok(_) => drop(inserted.fetch_add(1, SeqCst)),
+                        Err(full) => assert_eq!(full.0, value),
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!((inserted.load(SeqCst), registry.len()), (1000, 1000));
+    let some = registry.live().next().unwrap().handle;
+    thread::scope(|scope| scope.spawn(|| registry.remove(some).unwrap()).join().unwrap());
+    assert!(registry.try_insert(0).is_ok() && registry.try_insert(0).is_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn s8_threads_that_rust_did_not_start() {
+    use std::ffi::c_void;
+    use std::ptr;
+
+    extern "C" fn work(user: *mut c_void) -> *mut c_void {
+        let shared = Handle::<u64>::from_ptr(user).unwrap();
+        let mine = Handle::new(*shared.get().unwrap() + 1);
+        let result = *mine.get().unwrap();
+        mine.delete();
+        ptr::without_provenance_mut(result as usize)
+    }
+    let shared = Handle::new(41_u64);
+    for _ in 0..100 {
+        let mut result = ptr::null_mut();
+        // SAFETY: a valid thread function whose argument is only a number; the thread is joined.
+        unsafe {
+            let mut thread = std::mem::zeroed();
+            assert_eq!(libc::pthread_create(&mut thread, ptr::null(), work, shared.to_ptr()), 0);
+            assert_eq!(libc::pthread_join(thread, &mut result), 0);
+        }
+        assert_eq!(result.addr(), 42);
+    }
+    shared.delete();
+}
