@@ -178,7 +178,8 @@ impl fmt::Display for LeakReport {
             return f.write_str("no live handles\n");
         }
         let deferred: usize = self.iter().map(|leak| leak.deferred).sum();
-        write!(f, "{} live handles", self.count())?;
+        let count = self.count();
+        write!(f, "{count} live handle{}", if count == 1 { "" } else { "s" })?;
         if deferred > 0 {
             write!(f, ", {deferred} removed and still held")?;
         }

@@ -1,5 +1,7 @@
 //! No allocation on lookup or removal (S11).
 
+#![allow(dropping_copy_types)]
+
 use haft::{AnyHandle, Handle, Ref, Registry};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -2,6 +2,8 @@
 //!
 //! `HAFT_STRESS` is for how many milliseconds each test runs.
 
+#![allow(dropping_copy_types)]
+
 use haft::{Handle, Ref, Registry};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
 use std::sync::mpsc;
@@ -79,7 +81,7 @@ fn hot_handle() {
                     if let Ok(value) = handle.get() {
                         value.check();
                         seen += 1;
-                        if seen % 64 == 0 {
+                        if seen.is_multiple_of(64) {
                             Ref::into_shared(value).check();
                         }
                     }
@@ -172,7 +174,7 @@ fn everything_at_once() {
                     }
                     guards.iter().for_each(|guard: &Ref<'_, Value>| guard.check());
                     if guards.len() > 12 {
-                        guards.swap_remove(random.below(12) as usize);
+                        drop(guards.swap_remove(random.below(12) as usize));
                     }
                     if shared.len() > 12 {
                         shared.clear();

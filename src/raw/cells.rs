@@ -319,7 +319,7 @@ impl Record {
                 self.revoked(handle);
                 stays = in_use();
             }
-            // The reader has gone. Either it saw the debt, or it is taken back here.
+            // The reader has gone. Either it saw the debt, or it is taken back here. Acquire (E5): the reader's use comes before.
             if !stays && debt.compare_exchange(handle, 0, Ordering::AcqRel, Ordering::Acquire).is_ok() {
                 slot.unhold_for_reader();
             }
@@ -335,6 +335,7 @@ impl Record {
         // A plain record is not haunted, so all its guards are this thread's, and nobody else writes its cells.
         for cell in self.guards.iter().filter(|cell| cell.load(Ordering::Relaxed) == handle) {
             slot.hold_for_reader();
+            // Release (E5): as in `publish`.
             cell.store(handle & !1, Ordering::Release);
         }
     }

@@ -138,6 +138,7 @@ impl<T: 'static> Owner<T> {
 
 impl<T> Drop for Owner<T> {
     fn drop(&mut self) {
+        // Acquire: its fields are visible; pairs with the exchange in `make`.
         if let Some(set) = NonNull::new(self.set.load(Ordering::Acquire)) {
             // SAFETY(I2): from `Box::into_raw`, not perpetual, and nobody can use it any more.
             unsafe { Set::retire(set, NO_SITE, &thread::with_any_record) };

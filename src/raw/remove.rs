@@ -6,6 +6,7 @@ use super::cells::{Orphans, Record};
 use super::page::PagePtr;
 use super::slot::Slot;
 use super::space::Space;
+use super::unwind::discard;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
@@ -165,7 +166,7 @@ fn convert_all(space: &Space, owner: &'static Record, me: &Record, readers: u32,
         // SAFETY(I4): the debt stood for a counted hold, and was cleared by this thread.
         let give_back = || unsafe { give_back(space, other, Some(me)) };
         if let Err(payload) = catch_unwind(AssertUnwindSafe(give_back)) {
-            std::mem::forget(payload);
+            discard(payload);
         }
     }
 }

@@ -11,6 +11,7 @@ use super::remove::{Closed, Winner};
 use super::shard::{Exhausted, Shard};
 use super::slot::Phase;
 use super::space::Space;
+use super::unwind::discard;
 use crate::sync::{AtomicPtr, AtomicUsize, Mutex, MutexGuard, Ordering, unique_number};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -184,8 +185,7 @@ impl Set {
                 if let Err(payload) = catch_unwind(AssertUnwindSafe(|| alone.drop_value(Some(me)))) {
                     match panic {
                         None => panic = Some(payload),
-                        // A payload's own drop may panic as well.
-                        Some(_) => std::mem::forget(payload),
+                        Some(_) => discard(payload),
                     }
                 }
             }

@@ -120,7 +120,6 @@ fn work(rows: i64, threads: i64, checks: &mut Checks) -> std::result::Result<(),
         "  {} calls per second, the work of SQLite included",
         separated((calls as f64 / seconds) as u64)
     );
-    drop(engine);
 
     let stats = haft::stats();
     println!("  handles: {} created, {} removed, {} live", stats.created, stats.removed, stats.live);
@@ -184,7 +183,7 @@ fn separated(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -148,7 +148,7 @@ impl Connection {
 
     /// Calls `trace` for each statement that begins; `None` ends that. SQLite has no destroy callback here.
     pub fn trace(&self, trace: Option<TraceFn>, user: *mut c_void) -> Result<()> {
-        let events = if trace.is_some() { ffi::SQLITE_TRACE_STMT as u32 } else { 0 };
+        let events = if trace.is_some() { ffi::SQLITE_TRACE_STMT } else { 0 };
         // SAFETY: as for `create_function`.
         let status = unsafe { ffi::sqlite3_trace_v2(self.0, events, trace, user) };
         self.check(status)

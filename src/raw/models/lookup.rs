@@ -184,3 +184,29 @@ fn e4_without_a_free_cell_a_lookup_counts() {
         assert_eq!((drops.count(), others.count()), (1, 0));
     });
 }
+
+#[test]
+fn e11_sites_are_never_those_of_another_handle() {
+    explore(|order| {
+        let world = World::new(1);
+        let owner = world.owner();
+        let drops = Drops::default();
+        let old = owner.insert(drops.probe());
+        assert_eq!(owner.remove(old), Some(true));
+        let probe = drops.probe();
+        order.race(
+            move || {
+                // As `explain` does: the sites, then the state. While that is still the old one, so are the sites.
+                let slot = world.slot(old);
+                let sites = slot.sites();
+                if slot.state().generation() == bits::generation(old) {
+                    assert_eq!((sites.created, sites.removed), (1, 2));
+                }
+            },
+            move || {
+                // SAFETY(I3): just popped, in a set of probes.
+                unsafe { create::fill(owner.pop(), probe, 7) }
+            },
+        );
+    });
+}
