@@ -64,8 +64,8 @@ fn cycle(criterion: &mut Criterion) {
 fn lookup(criterion: &mut Criterion) {
     let slab = Slab::new();
     let (handle, key) = (Handle::new(7_u64), slab.insert(7_u64).unwrap());
-    let haft = || drop(black_box(*black_box(handle).get().unwrap()));
-    let sharded = || drop(black_box(*slab.get(black_box(key)).unwrap()));
+    let haft = || _ = black_box(*black_box(handle).get().unwrap());
+    let sharded = || _ = black_box(*slab.get(black_box(key)).unwrap());
     let mut group = criterion.benchmark_group("lookup");
     group.bench_function("haft", |bencher| bencher.iter(haft));
     group.bench_function("sharded-slab", |bencher| bencher.iter(sharded));

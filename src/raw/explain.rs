@@ -73,7 +73,7 @@ fn look(space: &Space, handle: u64, wanted: Option<TypeId>, want: Want) -> (Find
     // SAFETY(I2): the caller keeps the page.
     let header = unsafe { page.header() };
     let was_issued = |last| header.was_issued(slot, generation, last);
-    if slot >= header.capacity {
+    if slot >= header.ready() {
         return (Finding::only(without_page(space, handle)), 0, 0);
     }
     // SAFETY(I2): the caller keeps the page; the slot is within it.

@@ -160,7 +160,7 @@ unsafe fn find<T: 'static>(space: &Space, handle: u64, want: Want) -> Option<Pag
         Want::Type => header.type_id == TypeId::of::<T>(),
         Want::Set(_) => true,
     };
-    (fits && bits::slot(handle) < header.capacity).then_some(page)
+    (fits && bits::slot(handle) < header.ready()).then_some(page)
 }
 
 /// Leaves by the same door as a guard: a remover may have counted the cell.
@@ -249,7 +249,7 @@ pub(crate) fn close_any(space: &Space, me: &Record, handle: u64, removed: u32) -
     let page = space.page(handle)?;
     // SAFETY(I2): the transit cell keeps the page; the index is within it.
     let winner = unsafe {
-        if bits::slot(handle) >= page.header().capacity {
+        if bits::slot(handle) >= page.header().ready() {
             return None;
         }
         remove::Winner::new(page, page.any_slot(bits::slot(handle)), handle)?

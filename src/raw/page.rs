@@ -9,20 +9,23 @@
 //! everybody else pushes on the remote list, which the owner takes as a whole. Nobody pops a shared list one by one,
 //! so there is no ABA (the split is that of mimalloc's pages).
 //!
-//! Slots whose turn never came are neither written nor in a list: memory is touched when it is used.
+//! Slots whose turn never came are in no list, and blocks of them are not even initialised: memory is touched when it is used.
 
 use super::bits;
 use super::cells::Record;
 use super::layout::{Shape, TypeInfo};
 use super::shard::Shard;
 use super::slot::{Phase, Slot};
-use crate::sync::{AtomicPtr, AtomicU64, Ordering, Track};
-use std::alloc::{alloc_zeroed, dealloc};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering, Track};
+use std::alloc::{alloc, dealloc};
 use std::any::TypeId;
 use std::ptr::{self, NonNull};
 
 /// Free slots that are primed at a time.
 const PRIMED: u32 = 8;
+
+/// Bytes of slots that are initialised at a time: what one page of the system holds.
+const BLOCK: usize = 4096;
 
 /// The header of a page; its slots follow in the same allocation.
 #[repr(C, align(64))]
@@ -40,6 +43,8 @@ pub(crate) struct Page {
     pub(crate) place: u32,
     /// Slots in the page.
     pub(crate) capacity: u32,
+    /// Slots that are initialised; lookups go no further. It grows by blocks, so that it hardly ever changes.
+    ready: AtomicU32,
     /// Whether the registry counts its live handles against a limit.
     pub(crate) limited: bool,
     /// Added to each slot's first generation: more than was issued here by earlier pages (S1).
@@ -118,7 +123,7 @@ impl PagePtr {
     pub(crate) fn allocate(new: &NewPage) -> Option<Self> {
         let layout = new.info.page_layout(new.capacity)?;
         // SAFETY(I2): the layout is not of size zero, since it has the header.
-        let memory = unsafe { alloc_zeroed(layout) };
+        let memory = unsafe { alloc(layout) };
         let page = NonNull::new(memory)?.cast::<Page>();
         let header = Page {
             type_id: new.info.id,
@@ -127,6 +132,7 @@ impl PagePtr {
             info: new.info,
             place: new.place,
             capacity: new.capacity,
+            ready: AtomicU32::new(0),
             limited: new.limited,
             base: new.base,
             last_generation: new.last_generation,
@@ -143,16 +149,6 @@ impl PagePtr {
         };
         // SAFETY(I2): freshly allocated, large and aligned enough for the header.
         unsafe { page.write(header) };
-        #[cfg(haft_loom)]
-        for slot in 0..new.capacity {
-            // SAFETY(I2): within the allocation; loom's atomics are not valid as zeros.
-            unsafe {
-                page.cast::<u8>()
-                    .add(new.info.slots + slot as usize * new.info.stride)
-                    .cast::<Slot>()
-                    .write(Slot::new());
-            }
-        }
         Some(Self(page))
     }
 
@@ -204,11 +200,11 @@ impl PagePtr {
     ///
     /// # Safety
     ///
-    /// The page stays allocated for `'a` (I2), holds values of `T`, and has more than `slot` slots.
+    /// The page stays allocated for `'a` (I2), holds values of `T`, and has more than `slot` slots ready.
     #[inline]
     pub(crate) unsafe fn slot<'a, T>(self, slot: u32) -> &'a Slot {
         let offset = Shape::<T>::SLOTS + slot as usize * Shape::<T>::STRIDE;
-        // SAFETY(I2): within the allocation, which was made with this shape; zeros are a valid slot.
+        // SAFETY(I2): within the allocation, which was made with this shape; slots that are ready are initialised.
         unsafe { self.0.cast::<u8>().add(offset).cast::<Slot>().as_ref() }
     }
 
@@ -228,12 +224,12 @@ impl PagePtr {
     ///
     /// # Safety
     ///
-    /// The page stays allocated for `'a` (I2) and has more than `slot` slots.
+    /// The page stays allocated for `'a` (I2) and has more than `slot` slots ready.
     #[inline]
     pub(crate) unsafe fn any_slot<'a>(self, slot: u32) -> &'a Slot {
         // SAFETY(I2): the caller's promise.
         let info = unsafe { self.header() }.info;
-        // SAFETY(I2): within the allocation, which was made with this description; zeros are a valid slot.
+        // SAFETY(I2): within the allocation, which was made with this description; slots that are ready are initialised.
         unsafe { self.0.cast::<u8>().add(info.slots + slot as usize * info.stride).cast::<Slot>().as_ref() }
     }
 
@@ -296,6 +292,10 @@ impl PagePtr {
         let mut tail = None;
         let mut found = 0;
         while primed < page.capacity && found < PRIMED {
+            if primed == page.ready() {
+                // SAFETY(I6): the caller's promise.
+                unsafe { self.initialise_block() };
+            }
             let first = page.first_generation(primed) + page.base;
             // A place whose earlier pages used up the generations of this slot has it retired from the start.
             if first <= page.last_generation {
@@ -314,6 +314,29 @@ impl PagePtr {
         // Release: whoever walks the slots up to the primed count finds them initialised.
         page.mine.local.store(used | u64::from(primed) * PRIMED_ONE | u64::from(head), Ordering::Release);
         head != 0
+    }
+
+    /// Initialises the next block of slots, so that lookups may look at them. A page is not touched as a whole when it is made: that
+    /// would cost tens of microseconds at once.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the page's shard (I6); the page stays allocated (I2); there are slots left.
+    #[inline(never)]
+    unsafe fn initialise_block(self) {
+        // SAFETY(I2): the caller's promise.
+        let page = unsafe { self.header() };
+        let info = page.info;
+        let begin = page.ready();
+        let count = u32::try_from(BLOCK / info.stride).unwrap_or(u32::MAX).max(1);
+        let end = page.capacity.min(begin + count);
+        for index in begin..end {
+            let offset = info.slots + index as usize * info.stride;
+            // SAFETY(I2): within the allocation; nobody looks at slots that are not ready.
+            unsafe { self.0.cast::<u8>().add(offset).cast::<Slot>().write(Slot::new()) };
+        }
+        // Release (E2): the slots come before the count that lets others look at them.
+        page.ready.store(end, Ordering::Release);
     }
 
     /// Puts the remote list on the free list. `true` where there is a free slot now.
@@ -432,6 +455,12 @@ impl PagePtr {
 impl Page {
     fn first_generation(&self, slot: u32) -> u32 {
         first_generation(self.seed, slot, self.last_generation)
+    }
+
+    /// Slots that others may look at. Acquire (E2): they are initialised.
+    #[inline]
+    pub(crate) fn ready(&self) -> u32 {
+        self.ready.load(Ordering::Acquire)
     }
 
     /// Whether the generation was issued for the slot, in this page or an earlier one at its place, where `last` is the last.

@@ -118,8 +118,6 @@ impl State {
 }
 
 /// The fixed part of a slot, 16 bytes; the value follows at the type's offset.
-///
-/// All zeros is a slot that was never used, so a page of zeros needs no initialisation.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -143,7 +141,7 @@ pub(crate) struct Sites {
 }
 
 impl Slot {
-    #[cfg(haft_loom)]
+    /// A slot that was never used.
     pub(crate) fn new() -> Self {
         Self { state: AtomicU64::new(0), sites: AtomicU64::new(0), value: Track::new() }
     }
@@ -350,7 +348,7 @@ mod tests {
     use super::*;
 
     fn slot() -> Slot {
-        Slot { state: AtomicU64::new(0), sites: AtomicU64::new(0), value: Track::new() }
+        Slot::new()
     }
 
     #[test]
