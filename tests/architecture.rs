@@ -94,8 +94,8 @@ fn names() -> HashSet<String> {
 }
 
 /// From leaf to root. A module imports only those before it, but for the pairs below.
-const ORDER: [&str; 22] = [
-    "bits", "unwind", "site", "barrier", "exit", "slot", "space", "cells", "token", "layout", "page",
+const ORDER: [&str; 23] = [
+    "bits", "unwind", "past", "site", "barrier", "exit", "slot", "space", "cells", "token", "layout", "page",
     "shard", "remove", "set", "lookup", "create", "thread", "explain", "survey", "held", "registry", "mod",
 ];
 

@@ -49,11 +49,9 @@ fn s3_neighbours_and_every_flipped_bit_are_errors_and_the_handle_still_works() {
     for bit in 0..64 {
         let error = lookup::<Value>(bits ^ 1 << bit);
         let expected = if bit == 0 { ErrorKind::Malformed } else { ErrorKind::Unissued };
-        // Other tests run in the same process: their handles may be where the flipped bit points, and where a registry was dropped, what
-        // its pages issued is known to the nearest page only.
-        let other = bit > 0 && error.kind() == ErrorKind::WrongType;
-        let dropped = bit > 32 && error.to_string().contains("registry was dropped");
-        assert!(error.kind() == expected || other || dropped, "bit {bit}: {error}");
+        // Other tests run in the same process: their handles may be, or have been, where the flipped bit points.
+        let other = bit > 0 && matches!(error.kind(), ErrorKind::WrongType | ErrorKind::Stale);
+        assert!(error.kind() == expected || other, "bit {bit}: {error}");
         let forged = Handle::<Value>::from_bits(bits ^ 1 << bit).unwrap();
         assert!(forged.remove().is_err() && forged.take().is_err());
         assert_eq!(handle.get().unwrap().0, 9);

@@ -528,7 +528,6 @@ proptest! {
 }
 
 #[test]
-#[ignore = "bug: a place remembers one number of generations for all its slots"]
 fn s13_what_a_dropped_registry_never_issued_is_unissued() {
     let mut machine = Machine::new();
     machine.step(0, &Step::Insert(0));

@@ -4,9 +4,9 @@
 
 #![allow(dropping_copy_types)]
 
-use haft::{Handle, Ref, Registry};
+use haft::{AnyHandle, Handle, Ref, Registry};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
-use std::sync::mpsc;
+use std::sync::{Barrier, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,17 +16,35 @@ const DEAD: u64 = 0xDEAD_DEAD_DEAD_DEAD;
 static CREATED: AtomicUsize = AtomicUsize::new(0);
 static DROPPED: AtomicUsize = AtomicUsize::new(0);
 
-/// Aborts where it is used after its drop, or dropped twice.
-struct Value(AtomicU64);
+/// Aborts where it is used after its drop, dropped twice, or reached by the handle of another.
+struct Value {
+    state: AtomicU64,
+    me: Option<Handle<Value>>,
+}
 
 impl Value {
     fn new() -> Self {
         CREATED.fetch_add(1, Relaxed);
-        Self(AtomicU64::new(ALIVE))
+        Self { state: AtomicU64::new(ALIVE), me: None }
     }
+
+    fn knowing(me: Handle<Self>) -> Self {
+        let mut value = Self::new();
+        value.me = Some(me);
+        value
+    }
+
     fn check(&self) {
-        if self.0.load(Relaxed) != ALIVE {
+        if self.state.load(Relaxed) != ALIVE {
             eprintln!("a value was used after its drop");
+            std::process::abort();
+        }
+    }
+
+    fn check_reached_by(&self, handle: Handle<Self>) {
+        self.check();
+        if self.me != Some(handle) {
+            eprintln!("{handle} led to the value of {:?}", self.me);
             std::process::abort();
         }
     }
@@ -34,7 +52,7 @@ impl Value {
 
 impl Drop for Value {
     fn drop(&mut self) {
-        if self.0.swap(DEAD, Relaxed) != ALIVE {
+        if self.state.swap(DEAD, Relaxed) != ALIVE {
             eprintln!("a value was dropped twice");
             std::process::abort();
         }
@@ -59,11 +77,12 @@ fn running() -> impl Fn() -> bool {
     move || Instant::now() < end
 }
 
-/// All three tests share the account, so they are one.
+/// All of them share the account, so they are one test.
 #[test]
 fn s4_s5_threads_against_each_other() {
     hot_handle();
     moved_between_threads();
+    one_winner();
     everything_at_once();
     assert_eq!(CREATED.load(SeqCst), DROPPED.load(SeqCst), "created is not dropped");
 }
@@ -110,22 +129,70 @@ fn moved_between_threads() {
             scope.spawn(move || {
                 let running = running();
                 while running() {
-                    let batch: Vec<_> = (0..32).map(|_| registry.insert(Value::new())).collect();
+                    let batch: Vec<_> = (0..32).map(|_| registry.insert_with(Value::knowing)).collect();
                     if sender.try_send(batch.clone()).is_err() {
                         batch.iter().for_each(|handle| drop(registry.remove(*handle).unwrap()));
                     }
                     for handle in receiver.try_iter().flatten() {
-                        registry.get(handle).unwrap().check();
+                        registry.get(handle).unwrap().check_reached_by(handle);
                         registry.remove(handle).unwrap();
                     }
                 }
                 drop(sender);
-                receiver.iter().flatten().for_each(|handle| registry.get(handle).unwrap().check());
+                receiver
+                    .iter()
+                    .flatten()
+                    .for_each(|handle| registry.get(handle).unwrap().check_reached_by(handle));
             });
         }
     });
     registry.clear();
     assert!(registry.is_empty());
+}
+
+/// Three threads remove the same handles in three ways while a fourth holds some: each has one winner, and each value one end.
+fn one_winner() {
+    const HANDLES: usize = 256;
+    let removals: [fn(Handle<Value>) -> bool; 3] = [
+        |handle| handle.remove().is_ok(),
+        |handle| AnyHandle::from(handle).remove().is_ok(),
+        |handle| match handle.take() {
+            Ok(value) => {
+                value.iter().for_each(|value| value.check_reached_by(handle));
+                true
+            }
+            Err(_) => false,
+        },
+    ];
+    let running = running();
+    while running() {
+        let registry = Registry::new();
+        let handles: Vec<_> = (0..HANDLES).map(|_| registry.insert_with(Value::knowing)).collect();
+        let wins: Vec<AtomicUsize> = (0..HANDLES).map(|_| AtomicUsize::new(0)).collect();
+        let (start, dropped) = (Barrier::new(4), DROPPED.load(SeqCst));
+        thread::scope(|scope| {
+            for remove in removals {
+                scope.spawn({
+                    let (start, handles, wins) = (&start, &handles, &wins);
+                    move || {
+                        start.wait();
+                        for (handle, wins) in handles.iter().zip(wins) {
+                            wins.fetch_add(usize::from(remove(*handle)), Relaxed);
+                        }
+                    }
+                });
+            }
+            scope.spawn(|| {
+                start.wait();
+                let found = handles.iter().flat_map(|handle| registry.get(*handle));
+                let shared: Vec<_> = found.map(Ref::into_shared).collect();
+                shared.iter().for_each(|value| value.check());
+            });
+        });
+        assert!(wins.iter().all(|wins| wins.load(SeqCst) == 1), "S4: {wins:?}");
+        assert_eq!(DROPPED.load(SeqCst) - dropped, HANDLES, "S6: nobody holds anything any more");
+        assert!(registry.is_empty());
+    }
 }
 
 /// Four threads do anything to sixteen handles.
@@ -141,7 +208,7 @@ fn everything_at_once() {
                 while running() {
                     let slot = &slots[random.below(16) as usize];
                     let Some(handle) = Handle::<Value>::from_bits(slot.load(Relaxed)) else {
-                        slot.store(registry.insert(Value::new()).to_bits(), Relaxed);
+                        slot.store(registry.insert_with(Value::knowing).to_bits(), Relaxed);
                         continue;
                     };
                     match random.below(10) {
@@ -149,7 +216,7 @@ fn everything_at_once() {
                         1 => drop(registry.take(handle)),
                         2 => {
                             // Nobody else knows the new one before it is stored; the old one may be lost to the others.
-                            let new = registry.insert(Value::new());
+                            let new = registry.insert_with(Value::knowing);
                             let old = Handle::<Value>::from_bits(slot.swap(new.to_bits(), Relaxed));
                             drop(old.map(|old| registry.remove(old)));
                         }
@@ -162,17 +229,21 @@ fn everything_at_once() {
                         }
                         7 => {
                             let forged = Handle::<Value>::from_bits(handle.to_bits() ^ 1 << random.below(64));
-                            if let Some(Ok(value)) = forged.map(Handle::get) {
-                                value.check();
+                            if let Some(forged) = forged
+                                && let Ok(value) = forged.get()
+                            {
+                                value.check_reached_by(forged);
                             }
                         }
                         _ => {
                             if let Ok(value) = handle.get() {
-                                value.check();
+                                value.check_reached_by(handle);
                             }
                         }
                     }
-                    guards.iter().for_each(|guard: &Ref<'_, Value>| guard.check());
+                    guards
+                        .iter()
+                        .for_each(|guard: &Ref<'_, Value>| guard.check_reached_by(Ref::handle(guard)));
                     if guards.len() > 12 {
                         drop(guards.swap_remove(random.below(12) as usize));
                     }

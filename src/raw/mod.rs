@@ -14,6 +14,7 @@ pub(crate) mod create;
 pub(crate) mod layout;
 pub(crate) mod lookup;
 pub(crate) mod page;
+pub(crate) mod past;
 pub(crate) mod remove;
 pub(crate) mod set;
 pub(crate) mod shard;

@@ -14,6 +14,7 @@
 use super::bits;
 use super::cells::Record;
 use super::layout::{Shape, TypeInfo};
+use super::past::Past;
 use super::shard::Shard;
 use super::slot::{Phase, Slot};
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering, Track};
@@ -47,8 +48,8 @@ pub(crate) struct Page {
     ready: AtomicU32,
     /// Whether the registry counts its live handles against a limit.
     pub(crate) limited: bool,
-    /// Added to each slot's first generation: more than was issued here by earlier pages (S1).
-    base: u32,
+    /// What earlier pages at this place have used up: each slot goes on above that (S1).
+    past: Option<&'static Past>,
     /// The last generation that a slot can have.
     last_generation: u32,
     /// Decides each slot's first generation, together with the place.
@@ -105,7 +106,7 @@ pub(crate) struct NewPage {
     pub(crate) place: u32,
     pub(crate) capacity: u32,
     pub(crate) limited: bool,
-    pub(crate) base: u32,
+    pub(crate) past: Option<&'static Past>,
     pub(crate) last_generation: u32,
     pub(crate) seed: u64,
 }
@@ -134,7 +135,7 @@ impl PagePtr {
             capacity: new.capacity,
             ready: AtomicU32::new(0),
             limited: new.limited,
-            base: new.base,
+            past: new.past,
             last_generation: new.last_generation,
             seed: new.seed,
             memory: Track::new(),
@@ -296,7 +297,7 @@ impl PagePtr {
                 // SAFETY(I6): the caller's promise.
                 unsafe { self.initialise_block() };
             }
-            let first = page.first_generation(primed) + page.base;
+            let first = page.first_generation(primed) + page.base(primed);
             // A place whose earlier pages used up the generations of this slot has it retired from the start.
             if first <= page.last_generation {
                 // SAFETY(I2): within the page.
@@ -470,7 +471,7 @@ impl Page {
 
     /// Whether the generation is one of this page's own, and not of an earlier one at its place.
     pub(crate) fn is_own(&self, slot: u32, generation: u32) -> bool {
-        generation >= self.first_generation(slot) + self.base
+        generation >= self.first_generation(slot) + self.base(slot)
     }
 
     /// Slots that were primed; the others have never been written.
@@ -495,25 +496,25 @@ impl Page {
         self.mine.created.load(Ordering::Relaxed)
     }
 
-    /// The generations used in this page and before, as a distance from each slot's very first.
+    /// Generations that a slot had used up before this page.
+    fn base(&self, slot: u32) -> u32 {
+        self.past.map_or(0, |past| past.used(slot))
+    }
+
+    /// Notes for the next page at this place what this one and those before it have used: `None` where there is no memory for that.
     ///
     /// # Safety
     ///
     /// `this` is this page; nobody creates handles in it any more (I2).
-    pub(crate) unsafe fn used_generations(&self, this: PagePtr) -> u32 {
-        (0..self.primed())
-            .map(|index| {
-                // SAFETY(I2): the caller's promise; primed slots are within the page.
-                let slot = unsafe { this.any_slot(index) };
-                let state = slot.state();
-                if state.is_untouched() {
-                    return 0;
-                }
-                (state.generation() + 1).saturating_sub(self.first_generation(index))
-            })
-            .max()
-            .unwrap_or(0)
-            .max(self.base)
+    pub(crate) unsafe fn note_past(&self, this: PagePtr) -> Option<&'static Past> {
+        Past::note(self.past, self.primed(), |index| {
+            // SAFETY(I2): the caller's promise; primed slots are within the page.
+            let state = unsafe { this.any_slot(index) }.state();
+            if state.is_untouched() {
+                return self.base(index);
+            }
+            state.generation() + 1 - self.first_generation(index)
+        })
     }
 
     /// Calls `each` with every slot that holds a value or waits for one to be let go.

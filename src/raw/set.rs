@@ -100,7 +100,7 @@ impl Set {
             place,
             capacity: self.info.slots_per_page(wanted.min(size.slots)),
             limited: self.limit != usize::MAX,
-            base: self.space.base(place),
+            past: self.space.past(place),
             last_generation: size.last_generation,
             seed: self.space.place_seed(place),
         });
@@ -227,7 +227,9 @@ impl Set {
                     continue;
                 }
                 // SAFETY(I8): nothing is outstanding, and nobody creates handles in a retired set.
-                unsafe { self.space.withdraw(page) };
+                if !unsafe { self.space.withdraw(page) } {
+                    continue;
+                }
             }
             waiting += 1;
         }

@@ -8,6 +8,7 @@ use super::barrier;
 use super::bits;
 use super::cells::Record;
 use super::page::{Page, PagePtr, first_generation, mix};
+use super::past::Past;
 use super::set::Set;
 use super::slot::READER_GROUPS;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Mutex, Ordering, fence};
@@ -75,8 +76,8 @@ struct Unused {
 #[derive(Debug)]
 pub(crate) struct Space {
     entries: [Entry; PLACES],
-    /// Per place: how far generations were used by pages that are gone.
-    bases: [AtomicU32; PLACES],
+    /// Per place: what its pages that are gone have used.
+    pasts: [AtomicPtr<Past>; PLACES],
     /// Every record ever made, by group.
     records: [AtomicPtr<Record>; READER_GROUPS as usize],
     record_count: AtomicU32,
@@ -104,7 +105,7 @@ impl Space {
         Self {
             entries: [const { Entry { page: AtomicPtr::new(ptr::null_mut()), set: AtomicU64::new(0) } };
                 PLACES],
-            bases: [const { AtomicU32::new(0) }; PLACES],
+            pasts: [const { AtomicPtr::new(ptr::null_mut()) }; PLACES],
             records: [const { AtomicPtr::new(ptr::null_mut()) }; READER_GROUPS as usize],
             record_count: AtomicU32::new(0),
             unused: Mutex::new(None),
@@ -124,7 +125,7 @@ impl Space {
                 page: AtomicPtr::new(ptr::null_mut()),
                 set: AtomicU64::new(0),
             }),
-            bases: std::array::from_fn(|_| AtomicU32::new(0)),
+            pasts: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
             records: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
             record_count: AtomicU32::new(0),
             unused: Mutex::new(None),
@@ -183,9 +184,10 @@ impl Space {
         &self.entries[place as usize % PLACES]
     }
 
-    /// How far generations were used at a place by pages that are gone.
-    pub(crate) fn base(&self, place: u32) -> u32 {
-        self.bases[place as usize % PLACES].load(Ordering::Relaxed)
+    /// What the pages at a place that are gone have used. Acquire (E2): what it says is visible.
+    pub(crate) fn past(&self, place: u32) -> Option<&'static Past> {
+        // SAFETY(I7): null, or leaked by `Past::note`.
+        unsafe { self.pasts[place as usize % PLACES].load(Ordering::Acquire).as_ref() }
     }
 
     /// What decides the first generations at a place; the same for all pages that it ever has.
@@ -193,14 +195,15 @@ impl Space {
         mix(self.seed() ^ u64::from(place))
     }
 
-    /// Whether a page that is gone may have issued this handle: its generation is among those used up at the place.
+    /// Whether a page that is gone has issued this handle: its generation is among those that the slot has used up.
     pub(crate) fn was_issued_before(&self, handle: u64) -> bool {
         let place = bits::place(handle);
         if place as usize >= PLACES {
             return false;
         }
+        let used = self.past(place).map_or(0, |past| past.used(bits::slot(handle)));
         let first = first_generation(self.place_seed(place), bits::slot(handle), self.size().last_generation);
-        (first..first.saturating_add(self.base(place))).contains(&bits::generation(handle))
+        (first..first.saturating_add(used)).contains(&bits::generation(handle))
     }
 
     fn seed(&self) -> u64 {
@@ -349,23 +352,27 @@ impl Space {
         ptr::eq(self.entry(place).page.load(Ordering::Relaxed), page.as_ptr())
     }
 
-    /// Takes a page out of the table and keeps its generations in mind. Afterwards [`Space::is_kept`] tells when it
+    /// Takes a page out of the table and keeps its generations in mind: `false` where there is no memory for that, and nothing is done. Afterwards [`Space::is_kept`] tells when it
     /// may be freed.
     ///
     /// # Safety
     ///
     /// The page is in the table, in use by nobody who creates handles, and no slot of it is outstanding (I8).
-    pub(crate) unsafe fn withdraw(&self, page: PagePtr) {
+    pub(crate) unsafe fn withdraw(&self, page: PagePtr) -> bool {
         // SAFETY(I2): the caller's promise.
         let header = unsafe { page.header() };
         // SAFETY(I2): as above.
-        let used = unsafe { header.used_generations(page) };
-        self.bases[header.place as usize % PLACES].store(used, Ordering::Relaxed);
+        let Some(past) = (unsafe { header.note_past(page) }) else {
+            return false;
+        };
+        // Release (E2): pairs with the Acquire in `past`.
+        self.pasts[header.place as usize % PLACES].store(ptr::from_ref(past).cast_mut(), Ordering::Release);
         self.created.fetch_add(header.created(), Ordering::Relaxed);
         let entry = self.entry(header.place);
         entry.set.store(0, Ordering::Relaxed);
-        // SeqCst (E9): before the cells are looked at. Release: whoever sees the empty entry sees the base.
+        // SeqCst (E9): before the cells are looked at. Release: whoever sees the empty entry sees the past.
         entry.page.store(ptr::null_mut(), Ordering::SeqCst);
+        true
     }
 
     /// Makes the cells of every thread that came before the last withdrawal visible (E9): `false` where that is impossible.
