@@ -132,7 +132,7 @@ unsafe fn look<T: 'static>(space: &Space, me: &Record, handle: u64, want: Want) 
     let (header, slot) = unsafe { (page.header(), page.slot::<T>(bits::slot(handle))) };
     let generation = bits::generation(handle);
     let state = slot.look(generation)?;
-    let known = state.readers() & 1 << me.group() != 0 || std::ptr::eq(me, header.owner);
+    let known = std::ptr::eq(me, header.owner) || state.readers() & 1 << me.group() != 0;
     if !known && !slot.join(generation, me.group()) {
         return None;
     }
