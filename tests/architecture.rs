@@ -35,14 +35,41 @@ fn code(line: &str) -> &str {
     line.split("//").next().unwrap_or_default()
 }
 
+/// The text without the items that are built for tests only; their lines are left empty.
+fn production(text: &str) -> String {
+    let mut lines = text.lines();
+    let mut kept = String::new();
+    while let Some(line) = lines.next() {
+        let gate = line.trim_start();
+        if gate.starts_with("#[cfg(test)]") || gate.starts_with("#[cfg(all(test") {
+            // rustfmt closes an item where it opened it; one without a body ends with its line.
+            let end = format!("{}}}", &line[..line.len() - gate.len()]);
+            kept.push('\n');
+            for line in lines.by_ref() {
+                kept.push('\n');
+                let same = line.len() - line.trim_start().len() == end.len() - 1;
+                if line == end || same && line.ends_with(';') {
+                    break;
+                }
+            }
+        } else {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
+}
+
 /// Lines that name what only the facade may.
 fn foreign_atomics(text: &str) -> Vec<&str> {
     let forbidden = [
-        "std::sync::atomic",
-        "core::sync::atomic",
-        "std::cell::UnsafeCell",
+        "sync::atomic",
+        "atomic::",
+        "UnsafeCell",
         "std::thread_local",
-        "loom::sync",
+        "loom::",
+        "Ordering::{",
+        "Ordering::*",
     ];
     text.lines().filter(|line| forbidden.iter().any(|name| code(line).contains(name))).collect()
 }
@@ -93,35 +120,53 @@ fn names() -> HashSet<String> {
     names.map(str::to_owned).collect()
 }
 
-/// From leaf to root. A module imports only those before it, but for the pairs below.
-const ORDER: [&str; 23] = [
+/// From leaf to root. A module names only those before it, but for the pairs below.
+const ORDER: [&str; 22] = [
     "bits", "unwind", "past", "site", "barrier", "exit", "slot", "space", "cells", "token", "layout", "page",
-    "shard", "remove", "set", "lookup", "create", "thread", "explain", "survey", "held", "registry", "mod",
+    "shard", "remove", "set", "lookup", "create", "thread", "explain", "survey", "held", "registry",
 ];
 
-/// Types that point at each other: the left one holds no more than a pointer to the right one, or its size.
-const MUTUAL: [(&str, &str); 10] = [
-    ("space", "cells"),
-    ("space", "page"),
-    ("space", "set"),
-    ("layout", "page"),
-    ("page", "shard"),
-    ("shard", "set"),
-    ("remove", "set"),
-    ("explain", "lookup"),
-    ("cells", "space"),
-    ("survey", "set"),
+/// Modules that know each other, with the reason why the left one names the right one.
+const MUTUAL: [(&str, &str, &str); 7] = [
+    ("space", "cells", "it asks the records whether a cell names a page"),
+    ("space", "page", "an entry is a page's address"),
+    ("space", "set", "what a dropped registry leaves behind is a list of sets"),
+    ("layout", "page", "the header's size is where the slots begin"),
+    ("page", "shard", "a page points at the shard that fills it"),
+    ("shard", "set", "a shard points at its set"),
+    ("remove", "set", "a removal is counted in the set"),
 ];
+
+/// What a raw module names that is not nearer to the leaf: another module, or all of them at once.
+fn upward(module: &str, text: &str) -> Vec<String> {
+    let place = |module: &str| ORDER.iter().position(|name| *name == module);
+    let own = place(module).unwrap_or_else(|| panic!("raw/{module}.rs has no place in the order"));
+    let mut found = Vec::new();
+    for code in text.lines().map(code) {
+        for (at, path) in ["super::", "crate::raw::"].iter().flat_map(|path| code.match_indices(path)) {
+            let rest = &code[at + path.len()..];
+            let name = rest.split(|next: char| next != '_' && !next.is_alphanumeric()).next().unwrap();
+            // An item of the file itself, named by a module inside it.
+            let inner = code.starts_with(' ') && name.starts_with(char::is_uppercase);
+            if !inner && place(name).is_none_or(|theirs| theirs >= own) {
+                found.push(name.to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// How many lines of code there are, without comments and empty ones.
+fn size(text: &str) -> usize {
+    text.lines().filter(|line| !code(line).trim().is_empty()).count()
+}
 
 #[test]
 fn only_the_facade_names_atomics_thread_locals_and_loom() {
     for (name, text) in all() {
-        // Models count drops outside the model.
+        // Models are loom's threads, and count drops outside the model.
         if name != "sync.rs" && !name.starts_with("raw/models") {
             assert_eq!(foreign_atomics(&text), [""; 0], "{name}");
-        }
-        if name != "sync.rs" && !name.starts_with("raw/models") && !name.starts_with("raw/") {
-            assert!(!text.lines().any(|line| code(line).contains("loom::")), "{name}");
         }
     }
 }
@@ -150,8 +195,7 @@ fn every_unsafe_block_names_what_it_rests_on() {
 fn every_ordering_says_why() {
     for (name, text) in all() {
         if !name.starts_with("raw/models") {
-            let text = text.split("#[cfg(all(test").next().unwrap();
-            assert_eq!(unexplained_orderings(text), [""; 0], "{name}");
+            assert_eq!(unexplained_orderings(&production(&text)), [""; 0], "{name}");
         }
     }
 }
@@ -180,30 +224,23 @@ fn every_edge_and_invariant_of_the_page_is_named_in_the_code_and_in_a_model() {
 }
 
 #[test]
-fn raw_modules_import_from_leaf_to_root() {
-    let place = |module: &str| ORDER.iter().position(|name| *name == module);
+fn raw_modules_know_those_nearer_to_the_leaf_and_the_pairs_with_a_reason() {
+    let mut pairs = HashSet::new();
     for (name, text) in all() {
         let Some(module) = name.strip_prefix("raw/").and_then(|name| name.strip_suffix(".rs")) else {
             continue;
         };
-        let Some(own) = place(module) else {
-            assert!(
-                module.starts_with("models") || module == "exhaustion",
-                "{name} has no place in the order"
-            );
+        // The root of the tree, and what is built for tests only.
+        if module.starts_with("models/") || ["mod", "exhaustion"].contains(&module) {
             continue;
-        };
-        let code = text.split("#[cfg(all(test").next().unwrap();
-        for line in code.lines().filter_map(|line| line.trim().strip_prefix("use super::")) {
-            let imported = line.split([':', ';', '{']).next().unwrap();
-            let Some(theirs) = place(imported) else { continue };
-            let mutual = MUTUAL.contains(&(module, imported));
-            assert!(
-                theirs < own || mutual,
-                "raw/{module}.rs imports {imported}, which is nearer to the root"
-            );
+        }
+        for named in upward(module, &production(&text)) {
+            pairs.insert((module.to_owned(), named));
         }
     }
+    let allowed = MUTUAL.iter().map(|(left, right, _)| ((*left).to_owned(), (*right).to_owned())).collect();
+    let (new, unused) = (pairs.difference(&allowed), allowed.difference(&pairs));
+    assert_eq!((new.collect::<Vec<_>>(), unused.collect::<Vec<_>>()), (vec![], vec![]), "new, unused");
 }
 
 #[test]
@@ -230,19 +267,50 @@ fn the_safe_shell_does_not_reach_around_its_doors() {
 #[test]
 fn files_stay_small() {
     for (name, text) in all() {
-        let lines = text.lines().filter(|line| !code(line).trim().is_empty()).count();
-        assert!(lines <= 400, "{name} has {lines} lines of code");
+        let code = size(&text);
+        assert!(code <= 400, "{name} has {code} lines of code");
     }
 }
 
 #[test]
 fn the_checks_can_fail() {
     assert_eq!(foreign_atomics("use std::sync::atomic::AtomicU8;").len(), 1);
+    assert_eq!(foreign_atomics("use std::sync::{atomic::AtomicU8, Arc};").len(), 1);
+    assert_eq!(foreign_atomics("loom::model(|| ());").len(), 1);
+    assert_eq!(foreign_atomics("use crate::sync::Ordering::*;").len(), 1, "orderings are to be spelt out");
     assert_eq!(foreign_atomics("// std::sync::atomic").len(), 0);
-    let names = HashSet::from(["I1".to_string()]);
+
+    let names = HashSet::from(["I1".to_string(), "E2".to_string()]);
     assert_eq!(unexplained_unsafe("let x = unsafe { y };", &names).len(), 1);
+    assert_eq!(unexplained_unsafe("// SAFETY: so.\nlet x = unsafe { y };", &names).len(), 1);
     assert_eq!(unexplained_unsafe("// SAFETY(I1): so.\nlet x = unsafe { y };", &names).len(), 0);
+    assert_eq!(unexplained_unsafe("// SAFETY(I1, E2): so.\nlet x = unsafe { y };", &names).len(), 0);
+    assert_eq!(unexplained_unsafe("// SAFETY(I1, E9): so.\nlet x = unsafe { y };", &names).len(), 1);
     assert_eq!(unexplained_unsafe("// SAFETY(I9): so.\nunsafe impl Send for X {}", &names).len(), 1);
+    let far = format!("// SAFETY(I1): so.\n{}let x = unsafe {{ y }};", "step();\n".repeat(9));
+    assert_eq!(unexplained_unsafe(&far, &names).len(), 1);
+
     assert_eq!(unexplained_orderings("x.load(Ordering::Acquire);").len(), 1);
+    assert_eq!(unexplained_orderings("// Why.\nx.load(Ordering::SeqCst);").len(), 1);
     assert_eq!(unexplained_orderings("// Acquire (E1): so.\nx.load(Ordering::Acquire);").len(), 0);
+    assert_eq!(unexplained_orderings("x.load(Ordering::Relaxed);").len(), 0);
+
+    assert_eq!(upward("slot", "use super::bits;"), [""; 0]);
+    assert_eq!(upward("slot", "use super::page::PagePtr;"), ["page"]);
+    assert_eq!(upward("slot", "    let x = super::set::limit();"), ["set"]);
+    assert_eq!(upward("slot", "use crate::raw::thread;"), ["thread"]);
+    assert_eq!(upward("slot", "use super::{bits, page};"), [""], "braces hide what they name");
+    assert_eq!(upward("slot", "    use super::Slot;"), [""; 0], "its own");
+
+    assert_eq!(size("// One.\n\nlet two = 2; // Three."), 1);
+}
+
+#[test]
+fn what_is_built_for_tests_alone_is_left_out_and_what_follows_is_not() {
+    let text = "a;\n    #[cfg(all(test, x))]\n    fn b() {\n        if c {\n        }\n        d;\n    }\n    e;\n\
+                #[cfg(test)]\nmod f;\ng;\n#[cfg(not(test))]\nh;\n#[cfg(test)]\nmod i {\n    j;\n}\n";
+    let kept = production(text);
+    assert_eq!(kept.lines().count(), text.lines().count(), "lines keep their numbers");
+    let kept: Vec<_> = kept.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    assert_eq!(kept, ["a;", "e;", "g;", "#[cfg(not(test))]", "h;"]);
 }
