@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::handle::{Handle, Removal};
 use crate::raw::explain::{explain, type_of};
 use crate::raw::lookup::Want;
+use crate::raw::site::Spot;
 use crate::raw::thread;
 use std::any::{TypeId, type_name};
 use std::fmt;
@@ -70,7 +71,11 @@ impl AnyHandle {
     /// Every integer that is not a live handle gives an [`Error`] that says why.
     #[track_caller]
     pub fn remove(self) -> Result<Removal, Error> {
-        match thread::remove_any(self.to_bits(), Location::caller()) {
+        self.remove_at(Location::caller())
+    }
+
+    pub(crate) fn remove_at(self, removed: impl Spot) -> Result<Removal, Error> {
+        match thread::remove_any(self.to_bits(), removed) {
             Some(was_dropped) => Ok(Removal::new(was_dropped)),
             None => Err(self.explain()),
         }

@@ -1,9 +1,9 @@
 //! What went wrong, in full.
 
 use crate::raw::explain::{Cause, Finding};
+use crate::site::Site;
 use std::any::type_name;
 use std::fmt;
-use std::panic::Location;
 
 /// Why a handle was refused.
 ///
@@ -23,8 +23,8 @@ pub struct Error {
     cause: Cause,
     expected: Option<&'static str>,
     found: Option<&'static str>,
-    created: Option<&'static Location<'static>>,
-    removed: Option<&'static Location<'static>>,
+    created: Option<Site>,
+    removed: Option<Site>,
 }
 
 /// The kinds of [`Error`].
@@ -58,8 +58,8 @@ impl Error {
             cause: finding.cause,
             expected,
             found: finding.found.map(|info| info.name()),
-            created: finding.created,
-            removed: finding.removed,
+            created: Site::of(finding.created),
+            removed: Site::of(finding.removed),
         }
     }
 
@@ -102,13 +102,13 @@ impl Error {
 
     /// The line that created the handle, where that is known: its slot was not used again.
     #[must_use]
-    pub const fn created_at(&self) -> Option<&'static Location<'static>> {
+    pub const fn created_at(&self) -> Option<Site> {
         self.created
     }
 
     /// The line that removed the handle, where that is known: its slot was not used again.
     #[must_use]
-    pub const fn removed_at(&self) -> Option<&'static Location<'static>> {
+    pub const fn removed_at(&self) -> Option<Site> {
         self.removed
     }
 }

@@ -8,6 +8,8 @@ compile_error!("haft needs 64-bit atomics, which this target does not have");
 #[cfg(not(haft_loom))]
 mod any;
 #[cfg(not(haft_loom))]
+pub mod capi;
+#[cfg(not(haft_loom))]
 pub mod docs;
 #[cfg(not(haft_loom))]
 mod error;
@@ -20,14 +22,18 @@ mod raw;
 mod registry;
 #[cfg(not(haft_loom))]
 mod report;
+#[cfg(not(haft_loom))]
+mod site;
 mod sync;
 
 #[cfg(not(haft_loom))]
 pub use {
     any::AnyHandle,
+    capi::ffi,
     error::{Error, ErrorKind, Full},
     guard::{Ref, SharedRef},
     handle::{Handle, Removal},
     registry::{Live, Registry},
     report::{Leak, LeakReport, Stats, leaks, stats},
+    site::Site,
 };

@@ -4,8 +4,8 @@ use crate::error::{Error, Full};
 use crate::guard::Ref;
 use crate::handle::{Handle, Removal, no_room};
 use crate::raw::registry::Owner;
-use crate::raw::survey;
 use crate::report::Stats;
+use crate::site::Site;
 use std::fmt;
 use std::panic::Location;
 
@@ -193,10 +193,10 @@ impl<T: Send + Sync + 'static> Registry<T> {
     /// assert_eq!(live.created_at.unwrap().file(), file!());
     /// ```
     pub fn live(&self) -> impl ExactSizeIterator<Item = Live<T>> + use<T> {
-        self.owner.live().into_iter().map(|seen| Live {
-            handle: Handle::from_issued(seen.handle),
-            created_at: survey::site(seen.created),
-        })
+        self.owner
+            .live()
+            .into_iter()
+            .map(|seen| Live { handle: Handle::from_issued(seen.handle), created_at: Site::of(seen.created) })
     }
 
     /// Counters of this registry. Costs and exactness as [`len`](Self::len).
@@ -237,7 +237,7 @@ pub struct Live<T> {
     /// The handle.
     pub handle: Handle<T>,
     /// The line that created it; `None` where that is being recorded this very moment.
-    pub created_at: Option<&'static Location<'static>>,
+    pub created_at: Option<Site>,
 }
 
 impl<T> Clone for Live<T> {

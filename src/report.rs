@@ -2,9 +2,9 @@
 
 use crate::raw::set::Totals;
 use crate::raw::{survey, thread};
+use crate::site::Site;
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::Location;
 
 /// Counters of one registry, or of the process.
 ///
@@ -94,9 +94,9 @@ pub fn leaks() -> LeakReport {
             leak.count += 1;
         }
     });
-    let mut lines: HashMap<(&'static str, Option<&'static Location<'static>>), Leak> = HashMap::new();
+    let mut lines: HashMap<(&'static str, Option<Site>), Leak> = HashMap::new();
     for ((type_name, created), found) in numbers {
-        let created_at = survey::site(created);
+        let created_at = Site::of(created);
         let empty = Leak { created_at, count: 0, deferred: 0, bytes: 0, ..found };
         let leak = lines.entry((type_name, created_at)).or_insert(empty);
         leak.count += found.count;
@@ -104,10 +104,8 @@ pub fn leaks() -> LeakReport {
         leak.bytes += found.bytes;
     }
     let mut leaks: Vec<Leak> = lines.into_values().collect();
-    leaks.sort_by_key(|leak| {
-        let place = leak.created_at.map(|site| (site.file(), site.line(), site.column()));
-        (std::cmp::Reverse(leak.count + leak.deferred), leak.type_name, place)
-    });
+    leaks
+        .sort_by_key(|leak| (std::cmp::Reverse(leak.count + leak.deferred), leak.type_name, leak.created_at));
     LeakReport { leaks }
 }
 
@@ -124,7 +122,7 @@ pub struct Leak {
     /// The type's name.
     pub type_name: &'static str,
     /// The line that created them; `None` where that is being recorded this very moment.
-    pub created_at: Option<&'static Location<'static>>,
+    pub created_at: Option<Site>,
     /// Live handles.
     pub count: usize,
     /// Values that are removed and still held by a guard.

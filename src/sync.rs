@@ -41,38 +41,97 @@ pub(crate) fn close(word: &AtomicU64, current: u64, new: u64) -> Result<u64, u64
 }
 
 /// A lock that a panic does not poison: whatever it protects is valid between any two statements.
+///
+/// Built with `--cfg haft_tsan`, the lock also leaves a trace that a thread sanitizer sees, since std's own locks are compiled without it.
 #[derive(Debug)]
-pub(crate) struct Mutex<T>(
-    #[cfg(not(haft_loom))] std::sync::Mutex<T>,
-    #[cfg(haft_loom)] loom::sync::Mutex<T>,
-);
+pub(crate) struct Mutex<T> {
+    #[cfg(not(haft_loom))]
+    lock: std::sync::Mutex<T>,
+    #[cfg(haft_loom)]
+    lock: loom::sync::Mutex<T>,
+    #[cfg(haft_tsan)]
+    trace: AtomicU32,
+}
 
-#[cfg(not(haft_loom))]
+#[cfg(not(any(haft_loom, haft_tsan)))]
 pub(crate) type MutexGuard<'a, T> = std::sync::MutexGuard<'a, T>;
 #[cfg(haft_loom)]
 pub(crate) type MutexGuard<'a, T> = loom::sync::MutexGuard<'a, T>;
+#[cfg(haft_tsan)]
+pub(crate) use traced::Guard as MutexGuard;
 
 impl<T> Mutex<T> {
     #[cfg(not(haft_loom))]
     pub(crate) const fn new(value: T) -> Self {
-        Self(std::sync::Mutex::new(value))
+        Self {
+            lock: std::sync::Mutex::new(value),
+            #[cfg(haft_tsan)]
+            trace: AtomicU32::new(0),
+        }
     }
 
     #[cfg(haft_loom)]
     pub(crate) fn new(value: T) -> Self {
-        Self(loom::sync::Mutex::new(value))
+        Self { lock: loom::sync::Mutex::new(value) }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        let guard = self.lock.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        #[cfg(haft_tsan)]
+        let guard = MutexGuard::new(guard, &self.trace);
+        guard
     }
 
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         use std::sync::TryLockError;
-        match self.0.try_lock() {
-            Ok(guard) => Some(guard),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
+        let guard = match self.lock.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        #[cfg(haft_tsan)]
+        let guard = MutexGuard::new(guard, &self.trace);
+        Some(guard)
+    }
+}
+
+#[cfg(haft_tsan)]
+mod traced {
+    use super::{AtomicU32, Ordering};
+    use std::ops::{Deref, DerefMut};
+
+    /// A guard whose order a thread sanitizer sees.
+    #[derive(Debug)]
+    pub(crate) struct Guard<'a, T> {
+        guard: std::sync::MutexGuard<'a, T>,
+        trace: &'a AtomicU32,
+    }
+
+    impl<'a, T> Guard<'a, T> {
+        pub(super) fn new(guard: std::sync::MutexGuard<'a, T>, trace: &'a AtomicU32) -> Self {
+            // Acquire: the lock's own order, told again.
+            trace.load(Ordering::Acquire);
+            Self { guard, trace }
+        }
+    }
+
+    impl<T> Deref for Guard<'_, T> {
+        type Target = T;
+        fn deref(&self) -> &T {
+            &self.guard
+        }
+    }
+
+    impl<T> DerefMut for Guard<'_, T> {
+        fn deref_mut(&mut self) -> &mut T {
+            &mut self.guard
+        }
+    }
+
+    impl<T> Drop for Guard<'_, T> {
+        fn drop(&mut self) {
+            // Release: as above; the lock itself is let go after this.
+            self.trace.store(0, Ordering::Release);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! All sides of a comparison are measured in the same run, in turn; what is quoted are medians over the rounds.
 
 mod chart;
+mod from_c;
 mod large;
 mod peers;
 mod report;
@@ -40,10 +41,12 @@ fn measure<P: Peer>(rows: &mut Vec<Row>, round: usize) {
 fn main() {
     let rounds = std::env::args().nth(1).map_or(11, |rounds| rounds.parse().expect("a number of rounds"));
     let mut rows = Vec::new();
+    let mut from_c = Vec::new();
     // Round 0 warms up.
     for round in 0..=rounds {
         eprintln!("round {round} of {rounds}");
         measure::<Haft>(&mut rows, round);
+        from_c.push(from_c::cycle());
         measure::<ShardedSlab>(&mut rows, round);
         measure::<HaftRegistry>(&mut rows, round);
         measure::<IdrEbr>(&mut rows, round);
@@ -58,5 +61,5 @@ fn main() {
     }
     eprintln!("many handles");
     let large = large::measure();
-    report::write(&rows, &large, rounds);
+    report::write(&rows, &from_c[1..], &large, rounds);
 }

@@ -31,7 +31,7 @@ fn processor() -> String {
     line.and_then(|line| line.split(": ").nth(1)).unwrap_or("unknown").to_string()
 }
 
-pub fn write(rows: &[Row], large: &Large, rounds: usize) {
+pub fn write(rows: &[Row], from_c: &[f64], large: &Large, rounds: usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a member of the workspace");
     let value = |name: &str, workload: usize| {
         median(&rows.iter().find(|row| row.name == name).expect("measured").samples[workload])
@@ -59,6 +59,7 @@ pub fn write(rows: &[Row], large: &Large, rounds: usize) {
             5.0,
         ),
         ("B9", "cycle by `Handle`, against `Registry`", ratio((haft, 0), ("haft `Registry`", 0)), 1.3, 1.1),
+        ("B10", "cycle from C, against the Rust one", median(from_c) / value(haft, 0), 1.5, 1.2),
     ];
     let mut text = String::from(
         "# Benchmarks\n\nWritten by `cargo run --profile bench -p haft-bench`; nothing here is edited by hand.\n\n",

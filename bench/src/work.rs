@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const SAMPLE: Duration = Duration::from_millis(25);
 
 /// The time of one call, from as many calls as fill a sample.
-fn time(mut work: impl FnMut(u32)) -> f64 {
+pub fn time(mut work: impl FnMut(u32)) -> f64 {
     let mut count = 1_000;
     loop {
         let begun = Instant::now();

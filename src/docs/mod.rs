@@ -1,4 +1,14 @@
-//! How haft works, for those who want to know before they trust it.
+//! How haft works, for those who want to know before they trust it, and guides for C.
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
+
+#[doc = include_str!("c.md")]
+#[doc = "```c"]
+#[doc = include_str!("../../tests/capi/guide.c")]
+#[doc = "```"]
+#[doc = include_str!("c_rules.md")]
+pub mod c {}
+
+#[doc = include_str!("exporting.md")]
+pub mod exporting {}

@@ -43,7 +43,7 @@ impl World {
         let hold = lookup::get::<u64>(self.space, self.record, handle, Want::Type)?;
         let value = *hold.value();
         // SAFETY(I4): released once.
-        unsafe { hold.release(self.space, || Some(self.record)) };
+        unsafe { hold.token.release(self.space, || Some(self.record)) };
         Some(value)
     }
 

@@ -3,7 +3,7 @@
 use super::bits;
 use super::layout::TypeInfo;
 use super::lookup::Want;
-use super::site::{self, Site};
+use super::site::NO_SITE;
 use super::slot::Phase;
 use super::space::Space;
 use super::thread::{SPACE, with_stay};
@@ -37,13 +37,15 @@ pub(crate) enum Cause {
 pub(crate) struct Finding {
     pub(crate) cause: Cause,
     pub(crate) found: Option<&'static TypeInfo>,
-    pub(crate) created: Option<Site>,
-    pub(crate) removed: Option<Site>,
+    /// The number of the site that created it.
+    pub(crate) created: u32,
+    /// The number of the site that removed it.
+    pub(crate) removed: u32,
 }
 
 impl Finding {
     const fn only(cause: Cause) -> Self {
-        Self { cause, found: None, created: None, removed: None }
+        Self { cause, found: None, created: NO_SITE, removed: NO_SITE }
     }
 }
 
@@ -52,10 +54,7 @@ pub(crate) fn explain(handle: u64, wanted: Option<TypeId>, want: Want) -> Findin
     if !bits::is_well_formed(handle) {
         return Finding::only(Cause::Malformed);
     }
-    let (mut finding, created, removed) = with_stay(handle, || look(&SPACE, handle, wanted, want));
-    finding.created = site::site(created);
-    finding.removed = site::site(removed);
-    finding
+    with_stay(handle, || look(&SPACE, handle, wanted, want))
 }
 
 /// The description of a live handle's type.
@@ -65,16 +64,16 @@ pub(crate) fn type_of(handle: u64) -> Option<&'static TypeInfo> {
 }
 
 /// The caller keeps the page at the handle's place, if there is one.
-fn look(space: &Space, handle: u64, wanted: Option<TypeId>, want: Want) -> (Finding, u32, u32) {
+fn look(space: &Space, handle: u64, wanted: Option<TypeId>, want: Want) -> Finding {
     let (slot, generation) = (bits::slot(handle), bits::generation(handle));
     let Some(page) = space.page(handle) else {
-        return (Finding::only(without_page(space, handle)), 0, 0);
+        return Finding::only(without_page(space, handle));
     };
     // SAFETY(I2): the caller keeps the page.
     let header = unsafe { page.header() };
     let was_issued = |last| header.was_issued(slot, generation, last);
     if slot >= header.ready() {
-        return (Finding::only(without_page(space, handle)), 0, 0);
+        return Finding::only(without_page(space, handle));
     }
     // SAFETY(I2): the caller keeps the page; the slot is within it.
     let slot = unsafe { page.any_slot(slot) };
@@ -82,9 +81,9 @@ fn look(space: &Space, handle: u64, wanted: Option<TypeId>, want: Want) -> (Find
     let sites = slot.sites();
     let state = slot.state();
     let found = Some(header.info);
-    let mut finding = Finding { cause: Cause::Unissued, found, created: None, removed: None };
+    let mut finding = Finding { found, ..Finding::only(Cause::Unissued) };
     if state.is_untouched() {
-        return (Finding::only(without_page(space, handle)), 0, 0);
+        return Finding::only(without_page(space, handle));
     }
     if state.generation() != generation {
         // A reserved or live slot has issued its generation, a vacant one its last: all that is below is past.
@@ -95,7 +94,7 @@ fn look(space: &Space, handle: u64, wanted: Option<TypeId>, want: Want) -> (Find
             true => Cause::Gone,
         };
         finding.found = finding.found.filter(|_| finding.cause == Cause::Stale);
-        return (finding, 0, 0);
+        return finding;
     }
     // Acquire (E11): the state was read after the sites, and is still the one of this handle, so the sites are its own, or, where
     // the creator is between its two stores, those of the handle before, which was removed.
@@ -104,13 +103,13 @@ fn look(space: &Space, handle: u64, wanted: Option<TypeId>, want: Want) -> (Find
         Phase::Vacant | Phase::Closed => {
             if sites.created == 0 || !was_issued(generation) {
                 // Primed, and never used in this page.
-                return (Finding::only(without_page(space, handle)), 0, 0);
+                return Finding::only(without_page(space, handle));
             }
             finding.cause = Cause::Stale;
-            return (finding, sites.created, sites.removed);
+            (finding.created, finding.removed) = (sites.created, sites.removed);
         }
         Phase::Live => {
-            let created = if sites.removed == 0 { sites.created } else { 0 };
+            finding.created = if sites.removed == 0 { sites.created } else { NO_SITE };
             finding.cause = if wanted.is_none() {
                 Cause::Live
             } else if wanted != Some(header.type_id) {
@@ -122,10 +121,9 @@ fn look(space: &Space, handle: u64, wanted: Option<TypeId>, want: Want) -> (Find
             } else {
                 Cause::Reserved
             };
-            return (finding, created, 0);
         }
     }
-    (finding, 0, 0)
+    finding
 }
 
 fn without_page(space: &Space, handle: u64) -> Cause {

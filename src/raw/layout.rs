@@ -35,6 +35,8 @@ pub(crate) struct TypeInfo {
     /// The type.
     pub(crate) id: TypeId,
     name: fn() -> &'static str,
+    /// What it is called instead, where one type serves several kinds.
+    alias: Option<&'static str>,
     /// Drops the value behind the pointer; it must be a valid value of this type, which nobody else uses.
     pub(crate) drop: unsafe fn(*mut u8),
     /// See [`Shape::SLOTS`].
@@ -56,6 +58,7 @@ impl TypeInfo {
             &Self {
                 id: TypeId::of::<T>(),
                 name: type_name::<T>,
+                alias: None,
                 drop: drop_erased::<T>,
                 slots: Shape::<T>::SLOTS,
                 value: Shape::<T>::VALUE,
@@ -66,9 +69,15 @@ impl TypeInfo {
         }
     }
 
+    /// The description of `T` for values that go by a name of their own.
+    #[cfg(feature = "capi")]
+    pub(crate) fn named<T: 'static>(alias: &'static str) -> Self {
+        Self { alias: Some(alias), ..*Self::of::<T>() }
+    }
+
     /// The type's name, for messages.
     pub(crate) fn name(&self) -> &'static str {
-        (self.name)()
+        self.alias.unwrap_or_else(self.name)
     }
 
     /// Slots in a page of about [`PAGE_BYTES`], at most `limit`, at least one.

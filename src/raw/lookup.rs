@@ -6,16 +6,17 @@ use super::page::PagePtr;
 use super::remove::{self, Closed};
 use super::space::Space;
 use super::token::Token;
+use super::unwind::quietly;
 use std::any::TypeId;
 use std::ptr::NonNull;
 
 /// A hold on a value: where it is, and what keeps it. Two words.
 ///
-/// It must be given back with [`Hold::release`]; until then the value stays (I4).
+/// Its token must be given back with [`Token::release`]; until then the value stays (I4).
 #[derive(Debug)]
 pub(crate) struct Hold<T> {
     value: NonNull<T>,
-    token: Token,
+    pub(crate) token: Token,
 }
 
 impl<T> Hold<T> {
@@ -26,54 +27,66 @@ impl<T> Hold<T> {
         unsafe { self.value.as_ref() }
     }
 
+    /// One more counted hold on the same value. `None` where all are taken.
+    pub(crate) fn duplicate(&self, space: &Space) -> Option<Self> {
+        let token = Token::counted(self.token.handle());
+        self.token.hold_again(space).then_some(Self { value: self.value, token })
+    }
+}
+
+impl Token {
     /// The handle that was looked up.
     #[inline]
     pub(crate) fn handle(&self) -> u64 {
-        match self.token.cell() {
+        match self.cell() {
             Ok(cell) => cell.handle(),
             Err(handle) => handle,
         }
     }
 
-    /// Lets go: one exchange where a cell holds it. The last holder of a removed handle drops the value.
+    /// Lets go: one store where a cell holds it, mostly. The last holder of a removed handle drops the value.
     ///
     /// # Safety
     ///
-    /// It is called once, and the hold is not used afterwards. `me` is the record that this thread has claimed.
+    /// It is called once, and the token is not used afterwards. `me` is the record that this thread has claimed.
     #[inline(always)]
     pub(crate) unsafe fn release(&self, space: &Space, me: impl FnOnce() -> Option<&'static Record>) {
-        let handle = match self.token.cell() {
-            Ok(cell) => match cell.release() {
-                None => return,
-                Some(owed) => owed,
-            },
-            Err(handle) => handle,
-        };
-        // SAFETY(I4): the hold was counted, by this thread or by a remover on its behalf.
-        unsafe { remove::give_back(space, handle, me()) };
+        // SAFETY(I4): the caller's promise.
+        if let Some(owed) = unsafe { self.let_go() } {
+            // SAFETY(I4): the hold was counted, by this thread or by a remover on its behalf.
+            unsafe { remove::give_back(space, owed, me()) };
+        }
+    }
+
+    /// Lets go: where the slot counts the hold, its handle, and the caller must give that hold back.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Token::release`].
+    #[inline(always)]
+    pub(crate) unsafe fn let_go(&self) -> Option<u64> {
+        match self.cell() {
+            Ok(cell) => cell.release(),
+            Err(handle) => Some(handle),
+        }
     }
 
     /// Makes the hold a counted one, which any thread may give back. `false` where all counted holds are taken.
     pub(crate) fn count(&mut self, space: &Space, me: Option<&'static Record>) -> bool {
-        let Ok(cell) = self.token.cell() else {
+        let Ok(cell) = self.cell() else {
             return true;
         };
         let handle = cell.handle();
         if !self.hold_again(space) {
             return false;
         }
-        self.token = Token::counted(handle);
+        *self = Self::counted(handle);
         // After the count (E5): whoever finds the cell free sees it.
         if let Some(owed) = cell.release() {
             // SAFETY(I4): a remover counted the cell; the new hold keeps this from being the last.
             unsafe { remove::give_back(space, owed, me) };
         }
         true
-    }
-
-    /// One more counted hold on the same value. `None` where all are taken.
-    pub(crate) fn duplicate(&self, space: &Space) -> Option<Self> {
-        self.hold_again(space).then(|| Self { value: self.value, token: Token::counted(self.handle()) })
     }
 
     fn hold_again(&self, space: &Space) -> bool {
@@ -163,12 +176,13 @@ unsafe fn find<T: 'static>(space: &Space, handle: u64, want: Want) -> Option<Pag
     (fits && bits::slot(handle) < header.ready()).then_some(page)
 }
 
-/// Leaves by the same door as a guard: a remover may have counted the cell.
+/// Leaves by the same door as a guard: a remover may have counted the cell. Where this was the last hold of a removed value, its
+/// drop may panic, and that goes no further: a lookup that fails does not panic (S3).
 #[cold]
 fn give_up(space: &Space, me: &'static Record, cell: Cell) {
     if let Some(owed) = cell.release() {
         // SAFETY(I4): a remover counted this cell.
-        unsafe { remove::give_back(space, owed, Some(me)) };
+        quietly(|| unsafe { remove::give_back(space, owed, Some(me)) });
     }
 }
 
@@ -241,13 +255,15 @@ pub(crate) unsafe fn close<T: 'static>(
 }
 
 /// Closes a handle of whatever type and set.
+#[inline(always)]
 pub(crate) fn close_any(space: &Space, me: &Record, handle: u64, removed: u32) -> Option<Closed> {
     if !bits::is_well_formed(handle) {
         return None;
     }
-    let stay = Stay::begin(me, handle);
+    let stays = super::set::is_perpetual(space.set_id(handle));
+    let stay = if stays { None } else { Some(Stay::begin(me, handle)) };
     let page = space.page(handle)?;
-    // SAFETY(I2): the transit cell keeps the page; the index is within it.
+    // SAFETY(I2): the page is of a set that is never dropped, or the transit cell keeps it; the index is within it.
     let winner = unsafe {
         if bits::slot(handle) >= page.header().ready() {
             return None;

@@ -21,7 +21,7 @@ pub(crate) mod shard;
 pub(crate) mod slot;
 pub(crate) mod space;
 pub(crate) mod token;
-mod unwind;
+pub(crate) mod unwind;
 
 #[cfg(not(haft_loom))]
 pub(crate) mod exit;

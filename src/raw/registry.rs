@@ -3,10 +3,12 @@
 use super::create::Reservation;
 use super::explain::{Finding, explain};
 use super::held::Held;
+#[cfg(feature = "capi")]
+use super::layout::TypeInfo;
 use super::lookup::Want;
-use super::set::{Set, Totals};
+use super::set::{Set, Totals, is_perpetual};
 use super::shard::Exhausted;
-use super::site::{self, NO_SITE, Site};
+use super::site::{NO_SITE, Spot};
 use super::survey::{self, Seen};
 use super::thread::{self, SPACE};
 use crate::sync::{AtomicPtr, Ordering};
@@ -34,6 +36,14 @@ unsafe impl<T: Send + Sync> Send for Owner<T> {}
 impl<T: 'static> Owner<T> {
     pub(crate) const fn new(limit: usize) -> Self {
         Self { set: AtomicPtr::new(ptr::null_mut()), limit, _values: PhantomData }
+    }
+
+    /// A set for ever, of values that go by this name.
+    #[cfg(feature = "capi")]
+    pub(crate) fn named(name: &'static str) -> Self {
+        let info = Box::leak(Box::new(TypeInfo::named::<T>(name)));
+        let set = Box::leak(Box::new(Set::of(info, &SPACE, usize::MAX, true)));
+        Self { set: AtomicPtr::new(set), limit: usize::MAX, _values: PhantomData }
     }
 
     #[inline]
@@ -70,13 +80,13 @@ impl<T: 'static> Owner<T> {
 
     /// Creates a handle.
     #[inline]
-    pub(crate) fn insert(&self, value: T, created: Site) -> Result<u64, (T, Exhausted)> {
+    pub(crate) fn insert(&self, value: T, created: impl Spot) -> Result<u64, (T, Exhausted)> {
         // SAFETY(I2): the set has values of `T` and is borrowed.
         unsafe { thread::insert(self.set(), value, created) }
     }
 
     /// Creates a handle whose value comes later.
-    pub(crate) fn reserve(&self, created: Site) -> Result<Reserved<'_, T>, Exhausted> {
+    pub(crate) fn reserve(&self, created: impl Spot) -> Result<Reserved<'_, T>, Exhausted> {
         // SAFETY(I2): the set has values of `T` and is borrowed.
         let inner = unsafe { thread::reserve::<T>(self.set(), created) }?;
         Ok(Reserved { inner, _value: PhantomData })
@@ -96,14 +106,14 @@ impl<T: 'static> Owner<T> {
 
     /// Removes a handle.
     #[inline]
-    pub(crate) fn remove(&self, handle: u64, removed: Site) -> Option<WasDropped> {
+    pub(crate) fn remove(&self, handle: u64, removed: impl Spot) -> Option<WasDropped> {
         // SAFETY(I2): the set has values of `T` and is borrowed.
         unsafe { thread::remove::<T>(handle, self.want(), removed) }
     }
 
     /// Removes a handle and moves its value out, unless somebody holds it.
     #[inline]
-    pub(crate) fn take(&self, handle: u64, removed: Site) -> Option<Option<T>> {
+    pub(crate) fn take(&self, handle: u64, removed: impl Spot) -> Option<Option<T>> {
         // SAFETY(I2): the set has values of `T` and is borrowed.
         unsafe { thread::take::<T>(handle, self.want(), removed) }
     }
@@ -114,9 +124,9 @@ impl<T: 'static> Owner<T> {
     }
 
     /// Removes everything that is live now.
-    pub(crate) fn clear(&self, removed: Site) {
+    pub(crate) fn clear(&self, removed: impl Spot) {
         if let Some(set) = self.existing() {
-            set.clear(site::number(removed), &thread::with_any_record);
+            set.clear(removed.number(), &thread::with_any_record);
         }
     }
 
@@ -139,7 +149,9 @@ impl<T: 'static> Owner<T> {
 impl<T> Drop for Owner<T> {
     fn drop(&mut self) {
         // Acquire: its fields are visible; pairs with the exchange in `make`.
-        if let Some(set) = NonNull::new(self.set.load(Ordering::Acquire)) {
+        let set = NonNull::new(self.set.load(Ordering::Acquire));
+        // SAFETY(I2): not retired yet.
+        if let Some(set) = set.filter(|set| !is_perpetual(unsafe { set.as_ref() }.id)) {
             // SAFETY(I2): from `Box::into_raw`, not perpetual, and nobody can use it any more.
             unsafe { Set::retire(set, NO_SITE, &thread::with_any_record) };
         }
@@ -173,14 +185,14 @@ pub(crate) fn get<T: 'static>(handle: u64) -> Option<Held<T>> {
 
 /// Removes a handle, in whatever registry of `T` it is.
 #[inline]
-pub(crate) fn remove<T: 'static>(handle: u64, removed: Site) -> Option<WasDropped> {
+pub(crate) fn remove<T: 'static>(handle: u64, removed: impl Spot) -> Option<WasDropped> {
     // SAFETY(I2): no set is named.
     unsafe { thread::remove::<T>(handle, Want::Type, removed) }
 }
 
 /// Removes a handle and moves its value out, in whatever registry of `T` it is.
 #[inline]
-pub(crate) fn take<T: 'static>(handle: u64, removed: Site) -> Option<Option<T>> {
+pub(crate) fn take<T: 'static>(handle: u64, removed: impl Spot) -> Option<Option<T>> {
     // SAFETY(I2): no set is named.
     unsafe { thread::take::<T>(handle, Want::Type, removed) }
 }

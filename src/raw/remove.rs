@@ -6,8 +6,7 @@ use super::cells::{Orphans, Record};
 use super::page::PagePtr;
 use super::slot::Slot;
 use super::space::Space;
-use super::unwind::discard;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use super::unwind::quietly;
 use std::ptr::NonNull;
 
 /// A closed slot whose value is the bearer's alone (I3), who ends it by one of the methods.
@@ -21,6 +20,8 @@ pub(crate) struct Alone {
 
 impl Alone {
     /// Drops the value, then frees the slot, also where the drop panics (S10).
+    ///
+    #[inline(always)]
     pub(crate) fn drop_value(self, me: Option<&Record>) {
         let free = Free { alone: self, me };
         // SAFETY(I3): closed, and this is the last hold.
@@ -82,6 +83,51 @@ pub(crate) enum Closed {
     Alone(Alone),
     /// Somebody holds it, and will drop it.
     Held,
+}
+
+impl Closed {
+    /// Drops the value, if it is the bearer's: whether it was.
+    #[inline(always)]
+    pub(crate) fn drop_value(self, me: Option<&Record>) -> bool {
+        match self {
+            Self::Held => false,
+            Self::Alone(alone) => {
+                alone.drop_value(me);
+                true
+            }
+        }
+    }
+
+    /// As [`Closed::drop_value`], where the type is known.
+    ///
+    /// # Safety
+    ///
+    /// The page holds values of `T`.
+    #[inline(always)]
+    pub(crate) unsafe fn drop_value_as<T>(self, me: Option<&Record>) -> bool {
+        match self {
+            Self::Held => false,
+            Self::Alone(alone) => {
+                // SAFETY(I3): the caller's promise.
+                unsafe { alone.drop_value_as::<T>(me) };
+                true
+            }
+        }
+    }
+
+    /// Moves the value out, if it is the bearer's.
+    ///
+    /// # Safety
+    ///
+    /// The page holds values of `T`.
+    #[inline(always)]
+    pub(crate) unsafe fn take_value<T>(self, me: Option<&Record>) -> Option<T> {
+        match self {
+            Self::Held => None,
+            // SAFETY(I3): the caller's promise.
+            Self::Alone(alone) => Some(unsafe { alone.take_value::<T>(me) }),
+        }
+    }
 }
 
 /// Who closed a handle, and now has to find out who is inside. The slot is outstanding, so the page stays (I2).
@@ -164,10 +210,7 @@ fn convert_all(space: &Space, owner: &'static Record, me: &Record, readers: u32,
     for other in orphans.take() {
         // Somebody else's value may be dropped here, and its drop may panic; this removal goes on all the same.
         // SAFETY(I4): the debt stood for a counted hold, and was cleared by this thread.
-        let give_back = || unsafe { give_back(space, other, Some(me)) };
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(give_back)) {
-            discard(payload);
-        }
+        quietly(|| unsafe { give_back(space, other, Some(me)) });
     }
 }
 

@@ -61,10 +61,15 @@ pub(crate) const fn is_perpetual(id: u64) -> bool {
 
 impl Set {
     pub(crate) fn new<T: 'static>(space: &'static Space, limit: usize, perpetual: bool) -> Self {
+        Self::of(TypeInfo::of::<T>(), space, limit, perpetual)
+    }
+
+    /// A set of values with this description.
+    pub(crate) fn of(info: &'static TypeInfo, space: &'static Space, limit: usize, perpetual: bool) -> Self {
         Self {
             id: unique_number() << 1 | u64::from(perpetual),
             space,
-            info: TypeInfo::of::<T>(),
+            info,
             limit,
             live: AtomicUsize::new(0),
             deferred: AtomicUsize::new(0),

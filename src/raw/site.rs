@@ -1,15 +1,17 @@
 //! Sites: the places in the source where handles are created and removed, as 32-bit numbers.
 //!
-//! A slot has eight bytes for two of them; a pointer each would not fit. A number is the index, from 1, in one table that is hashed by the
-//! address of the `Location`, filled and never emptied: lock-free, and without allocation. (The compiler may have several
+//! A slot has eight bytes for two of them; a pointer each would not fit. A number is the index, from 1, in one table that is hashed by
+//! what identifies the place, filled and never emptied: lock-free, and without allocation. (The compiler may have several
 //! `Location`s for one line; whoever groups by line compares what they say.)
+//!
+//! A place in Rust is the address of its `Location`. Other languages have a file's name and a line; those are copied when they are first
+//! seen, since nobody can make a `Location`. The lowest bit of an entry, which is an address, tells the two apart.
 
+#[cfg(feature = "capi")]
+use crate::sync::AtomicU32;
 use crate::sync::{AtomicPtr, Ordering};
 use std::panic::Location;
-use std::ptr;
-
-/// The place in the source.
-pub(crate) type Site = &'static Location<'static>;
+use std::ptr::{self, NonNull};
 
 /// The number of no site.
 pub(crate) const NO_SITE: u32 = 0;
@@ -17,40 +19,156 @@ pub(crate) const NO_SITE: u32 = 0;
 /// Sites that can be told apart; those that come later go without a number.
 const SITES: usize = 1 << 16;
 
-static TABLE: [AtomicPtr<Location<'static>>; SITES] = [const { AtomicPtr::new(ptr::null_mut()) }; SITES];
+/// Marks the address of a [`Foreign`] one.
+const FOREIGN: usize = 1;
 
-/// The number of a site, always the same. One load, where it is known and alone in its place. Lock-free.
-#[inline]
-pub(crate) fn number(site: Site) -> u32 {
-    let start = index(site);
-    // Relaxed: a `Location` is constant, and only its address is compared.
-    if ptr::eq(TABLE[start].load(Ordering::Relaxed), site) {
-        return start as u32 + 1;
+static TABLE: [AtomicPtr<()>; SITES] = [const { AtomicPtr::new(ptr::null_mut()) }; SITES];
+
+/// A place in another language.
+#[cfg_attr(not(feature = "capi"), expect(dead_code, reason = "only C makes some"))]
+#[derive(Debug)]
+struct Foreign {
+    /// The address of the file's name, as the caller gave it: what it is known by, together with the line.
+    key: usize,
+    file: Box<str>,
+    line: u32,
+}
+
+/// A place in the source, as it was recorded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site(NonNull<()>);
+
+// SAFETY(I7): it points to what is constant and never freed.
+unsafe impl Send for Site {}
+// SAFETY(I7): as above.
+unsafe impl Sync for Site {}
+
+impl Site {
+    /// The `Location`, where it is a place in Rust.
+    pub(crate) fn location(self) -> Option<&'static Location<'static>> {
+        // SAFETY(I7): an entry without the mark is a `Location`'s address.
+        (self.0.addr().get() & FOREIGN == 0).then(|| unsafe { self.0.cast().as_ref() })
     }
-    search(start, site)
+
+    /// File and line; and the column, where that is known.
+    pub(crate) fn parts(self) -> (&'static str, u32, Option<u32>) {
+        if let Some(location) = self.location() {
+            return (location.file(), location.line(), Some(location.column()));
+        }
+        let foreign = self.0.as_ptr().map_addr(|address| address & !FOREIGN).cast::<Foreign>();
+        // SAFETY(I7): an entry with the mark is the address of one that was leaked.
+        let foreign: &'static Foreign = unsafe { &*foreign };
+        (&foreign.file, foreign.line, None)
+    }
+}
+
+/// What a site is found by.
+pub(crate) trait Spot: Copy {
+    /// Its number, always the same. One load, where it is known and alone in its place. Lock-free.
+    fn number(self) -> u32;
+}
+
+impl Spot for &'static Location<'static> {
+    #[inline]
+    fn number(self) -> u32 {
+        let start = index(ptr::from_ref(self).addr());
+        // Relaxed: a `Location` is constant, and only its address is compared.
+        if ptr::eq(TABLE[start].load(Ordering::Relaxed).cast(), self) {
+            return start as u32 + 1;
+        }
+        search(start, |known| ptr::eq(known.as_ptr().cast(), self), || NonNull::from(self).cast())
+    }
+}
+
+/// A line of a file in another language.
+#[cfg(feature = "capi")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line<'a> {
+    /// The file's name, whose address is the same each time.
+    pub(crate) file: &'a std::ffi::CStr,
+    /// The line.
+    pub(crate) line: u32,
+}
+
+#[cfg(feature = "capi")]
+impl Spot for Line<'_> {
+    #[inline]
+    fn number(self) -> u32 {
+        let key = self.file.as_ptr().addr();
+        let same = |known: NonNull<()>| {
+            let is_foreign = known.addr().get() & FOREIGN != 0;
+            let foreign = known.as_ptr().map_addr(|address| address & !FOREIGN).cast::<Foreign>();
+            // SAFETY(I7): an entry with the mark is the address of one that was leaked.
+            is_foreign && unsafe { ((*foreign).key, (*foreign).line) == (key, self.line) }
+        };
+        // Lines of one file are neighbours, and so are addresses of names: both are spread.
+        let start = index(key ^ (self.line as usize) << 16);
+        // Acquire (E11): what it points to is visible.
+        if NonNull::new(TABLE[start].load(Ordering::Acquire)).is_some_and(same) {
+            return start as u32 + 1;
+        }
+        let copy = || {
+            let file = self.file.to_string_lossy().into_owned().into_boxed_str();
+            let foreign = Box::leak(Box::new(Foreign { key, file, line: self.line }));
+            NonNull::from(foreign).cast::<()>().map_addr(|address| address | FOREIGN)
+        };
+        search(start, same, copy)
+    }
+}
+
+/// A call from another language that does not say where it is.
+#[cfg(feature = "capi")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Nowhere;
+
+#[cfg(feature = "capi")]
+impl Spot for Nowhere {
+    #[inline]
+    fn number(self) -> u32 {
+        static NUMBER: AtomicU32 = AtomicU32::new(NO_SITE);
+        #[cold]
+        fn find() -> u32 {
+            let number = Line { file: c"(a call from C without a place)", line: 0 }.number();
+            // Relaxed: it is the same each time; the table has what it stands for.
+            NUMBER.store(number, Ordering::Relaxed);
+            number
+        }
+        match NUMBER.load(Ordering::Relaxed) {
+            NO_SITE => find(),
+            number => number,
+        }
+    }
 }
 
 /// Multiplicative hashing (Knuth): the high bits of the product.
 #[inline]
-fn index(site: Site) -> usize {
-    let address = ptr::from_ref(site).addr() as u64 >> 3;
-    (address.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - SITES.trailing_zeros())) as usize
+fn index(key: usize) -> usize {
+    ((key as u64 >> 3).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - SITES.trailing_zeros())) as usize
 }
 
+/// Acquire, and Release where it is put in: what an entry points to is visible.
 #[cold]
 #[inline(never)]
-fn search(start: usize, site: Site) -> u32 {
-    for step in 0..SITES {
-        let place = (start + step) % SITES;
+fn search(start: usize, same: impl Fn(NonNull<()>) -> bool, make: impl Fn() -> NonNull<()>) -> u32 {
+    let mut made = None;
+    for place in (0..SITES).map(|step| (start + step) % SITES) {
         let entry = &TABLE[place];
-        let new = ptr::from_ref(site).cast_mut();
-        let known = entry.load(Ordering::Relaxed);
-        let mine = ptr::eq(known, site)
-            || known.is_null()
-                && entry
-                    .compare_exchange(ptr::null_mut(), new, Ordering::Relaxed, Ordering::Relaxed)
-                    .map_or_else(|now| ptr::eq(now, site), |_| true);
-        if mine {
+        let known = match NonNull::new(entry.load(Ordering::Acquire)) {
+            Some(known) => known,
+            None => {
+                let new = *made.get_or_insert_with(&make);
+                match entry.compare_exchange(
+                    ptr::null_mut(),
+                    new.as_ptr(),
+                    Ordering::AcqRel,
+                    Ordering::Acquire,
+                ) {
+                    Ok(_) => new,
+                    Err(first) => NonNull::new(first).unwrap_or(new),
+                }
+            }
+        };
+        if same(known) {
             return place as u32 + 1;
         }
     }
@@ -60,30 +178,47 @@ fn search(start: usize, site: Site) -> u32 {
 /// The site with a number; `None` for 0.
 pub(crate) fn site(number: u32) -> Option<Site> {
     let entry = TABLE.get((number as usize).checked_sub(1)?)?;
-    // SAFETY(I7): null, or from a `Location` that is never freed; sites are never taken back.
-    unsafe { entry.load(Ordering::Relaxed).as_ref() }
+    // Acquire: what it points to is visible.
+    NonNull::new(entry.load(Ordering::Acquire)).map(Site)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn search_for(place: usize, location: &'static Location<'static>) -> u32 {
+        search(place, |known| ptr::eq(known.as_ptr().cast(), location), || NonNull::from(location).cast())
+    }
+
     #[test]
     fn s14_a_site_has_one_number_and_comes_back() {
         let here = Location::caller();
         let there = Location::caller();
-        assert_eq!(number(here), number(here));
-        assert_ne!(number(here), number(there));
-        assert_eq!(site(number(here)), Some(here));
-        assert_eq!(site(0), None);
-        assert_eq!(site(u32::MAX), None);
+        assert_eq!(here.number(), here.number());
+        assert_ne!(here.number(), there.number());
+        assert_eq!(site(here.number()).unwrap().location(), Some(here));
+        assert!(site(0).is_none());
+        assert!(site(u32::MAX).is_none());
     }
 
     #[test]
     fn s14_sites_that_fall_on_the_same_place_have_numbers_of_their_own() {
         let (here, there) = (Location::caller(), Location::caller());
         let place = SITES / 3;
-        assert_ne!(search(place, here), search(place, there));
-        assert_eq!(search(place, there), search(place, there));
+        assert_ne!(search_for(place, here), search_for(place, there));
+        assert_eq!(search_for(place, there), search_for(place, there));
+    }
+
+    #[cfg(feature = "capi")]
+    #[test]
+    fn s14_lines_of_other_languages_have_numbers_and_come_back() {
+        let file = c"lib/session.c";
+        let first = Line { file, line: 7 };
+        let second = Line { file, line: 8 };
+        assert_eq!(first.number(), first.number());
+        assert_ne!(first.number(), second.number());
+        assert_eq!(site(first.number()).unwrap().parts(), ("lib/session.c", 7, None));
+        assert_eq!(site(second.number()).unwrap().parts(), ("lib/session.c", 8, None));
+        assert!(site(first.number()).unwrap().location().is_none());
     }
 }

@@ -305,7 +305,9 @@ impl Slot {
     /// Acquire (E6): the holds that were given back are seen with everything before them.
     #[inline]
     pub(crate) fn is_alone(&self) -> bool {
-        State(self.state.load(Ordering::Acquire)).holds() == 1
+        let state = State(self.state.load(Ordering::Acquire));
+        debug_assert_eq!(state.phase(), Phase::Closed);
+        state.0 & LOW == 1
     }
 
     /// Adds a hold to a closed slot on behalf of a reader whose cell is about to be converted (E4).

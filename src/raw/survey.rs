@@ -3,7 +3,6 @@
 use super::bits;
 use super::page::PagePtr;
 use super::set::{Set, Totals};
-use super::site::{self, Site};
 use super::slot::Phase;
 use super::thread::{SPACE, with_stay};
 
@@ -63,11 +62,6 @@ fn of_page(page: PagePtr, each: &mut dyn FnMut(Seen)) {
     };
     // SAFETY(I2): the caller keeps the page.
     unsafe { header.for_each_taken(page, visit) };
-}
-
-/// The site behind a number.
-pub(crate) fn site(number: u32) -> Option<Site> {
-    site::site(number)
 }
 
 /// Everything in the process added up.

@@ -21,10 +21,9 @@ use super::create;
 use super::exit;
 use super::lookup::{self, Hold, Want};
 use super::page::PagePtr;
-use super::remove::Closed;
 use super::set::Set;
 use super::shard::{Exhausted, Shard};
-use super::site::{self, Site};
+use super::site::Spot;
 use super::space::Space;
 use crate::sync::{Mutex, thread_local};
 use std::any::TypeId;
@@ -235,20 +234,34 @@ fn get_borrowed<T: 'static>(handle: u64, want: Want) -> Option<Hold<T>> {
 
 /// Removes a handle: `Some(true)` where the value is dropped, `Some(false)` where its last holder will do it.
 ///
+/// What was closed ends in the function that closed it, here and in those below: passed on through memory, it would be written in halves, read as
+/// a whole, and wait for its own stores.
+///
 /// # Safety
 ///
 /// Where `want` names a set, that set is in use and holds values of `T`.
 #[inline(always)]
-pub(crate) unsafe fn remove<T: 'static>(handle: u64, want: Want, removed: Site) -> Option<bool> {
-    // SAFETY(I2): the caller's promise.
-    Some(match unsafe { close::<T>(handle, want, removed) }? {
-        Closed::Held => false,
-        Closed::Alone(alone) => {
-            // SAFETY(I3): the page was checked to hold values of `T`.
-            unsafe { alone.drop_value_as::<T>(me()) };
-            true
+pub(crate) unsafe fn remove<T: 'static>(handle: u64, want: Want, removed: impl Spot) -> Option<bool> {
+    let removed = removed.number();
+    match me() {
+        // SAFETY(I2): the caller's promise; the page was checked to hold values of `T`.
+        Some(me) => {
+            unsafe { lookup::close::<T>(&SPACE, me, handle, want, removed)?.drop_value_as::<T>(Some(me)) }
+                .into()
         }
-    })
+        // SAFETY(I2): the caller's promise.
+        None => unsafe { remove_borrowed::<T>(handle, want, removed) },
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn remove_borrowed<T: 'static>(handle: u64, want: Want, removed: u32) -> Option<bool> {
+    // SAFETY(I2): the caller's promise.
+    let closed =
+        with_borrowed(local(), |me| unsafe { lookup::close::<T>(&SPACE, me, handle, want, removed) });
+    // SAFETY(I3): the page was checked to hold values of `T`.
+    Some(unsafe { closed?.drop_value_as::<T>(me()) })
 }
 
 /// Removes a handle and moves its value out, unless somebody holds it.
@@ -257,44 +270,46 @@ pub(crate) unsafe fn remove<T: 'static>(handle: u64, want: Want, removed: Site) 
 ///
 /// As for [`remove`].
 #[inline(always)]
-pub(crate) unsafe fn take<T: 'static>(handle: u64, want: Want, removed: Site) -> Option<Option<T>> {
-    // SAFETY(I2): the caller's promise.
-    Some(match unsafe { close::<T>(handle, want, removed) }? {
-        Closed::Held => None,
-        // SAFETY(I3): the page was checked to hold values of `T`.
-        Closed::Alone(alone) => Some(unsafe { alone.take_value::<T>(me()) }),
-    })
-}
-
-#[inline(always)]
-unsafe fn close<T: 'static>(handle: u64, want: Want, removed: Site) -> Option<Closed> {
-    let local = local();
-    let removed = site::number(removed);
-    match local.record.get() {
+pub(crate) unsafe fn take<T: 'static>(handle: u64, want: Want, removed: impl Spot) -> Option<Option<T>> {
+    let removed = removed.number();
+    match me() {
+        // SAFETY(I2): the caller's promise; the page was checked to hold values of `T`.
+        Some(me) => {
+            unsafe { lookup::close::<T>(&SPACE, me, handle, want, removed)?.take_value::<T>(Some(me)) }.into()
+        }
         // SAFETY(I2): the caller's promise.
-        Some(me) => unsafe { lookup::close::<T>(&SPACE, me, handle, want, removed) },
-        // SAFETY(I2): the caller's promise.
-        None => unsafe { close_borrowed::<T>(local, handle, want, removed) },
+        None => unsafe { take_borrowed::<T>(handle, want, removed) },
     }
 }
 
 #[cold]
 #[inline(never)]
-unsafe fn close_borrowed<T: 'static>(local: &Local, handle: u64, want: Want, removed: u32) -> Option<Closed> {
+unsafe fn take_borrowed<T: 'static>(handle: u64, want: Want, removed: u32) -> Option<Option<T>> {
     // SAFETY(I2): the caller's promise.
-    with_borrowed(local, |me| unsafe { lookup::close::<T>(&SPACE, me, handle, want, removed) })
+    let closed =
+        with_borrowed(local(), |me| unsafe { lookup::close::<T>(&SPACE, me, handle, want, removed) });
+    // SAFETY(I3): the page was checked to hold values of `T`.
+    Some(unsafe { closed?.take_value::<T>(me()) })
 }
 
 /// Removes a handle of any type: as [`remove`].
-pub(crate) fn remove_any(handle: u64, removed: Site) -> Option<bool> {
-    let removed = site::number(removed);
-    Some(match with_record(|me| lookup::close_any(&SPACE, me, handle, removed))? {
-        Closed::Held => false,
-        Closed::Alone(alone) => {
-            alone.drop_value(me());
-            true
-        }
-    })
+#[inline]
+pub(crate) fn remove_any(handle: u64, removed: impl Spot) -> Option<bool> {
+    remove_any_at(handle, removed.number())
+}
+
+fn remove_any_at(handle: u64, removed: u32) -> Option<bool> {
+    match me() {
+        Some(me) => Some(lookup::close_any(&SPACE, me, handle, removed)?.drop_value(Some(me))),
+        None => remove_any_borrowed(handle, removed),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn remove_any_borrowed(handle: u64, removed: u32) -> Option<bool> {
+    let closed = with_borrowed(local(), |me| lookup::close_any(&SPACE, me, handle, removed));
+    Some(closed?.drop_value(me()))
 }
 
 /// Runs an operation with a record for a short stay; nothing of the user's may run in it.
@@ -315,7 +330,7 @@ pub(crate) fn with_stay<R>(handle: u64, operation: impl FnOnce() -> R) -> R {
 ///
 /// The set holds values of `T` and is in use.
 #[inline(always)]
-pub(crate) unsafe fn insert<T>(set: &Set, value: T, created: Site) -> Result<u64, (T, Exhausted)> {
+pub(crate) unsafe fn insert<T>(set: &Set, value: T, created: impl Spot) -> Result<u64, (T, Exhausted)> {
     let local = local();
     if let (id, Some(page)) = local.by_set[set_index(set)].get()
         && id == set.id
@@ -323,7 +338,7 @@ pub(crate) unsafe fn insert<T>(set: &Set, value: T, created: Site) -> Result<u64
         && let Some(popped) = unsafe { page.pop::<T>() }
     {
         // SAFETY(I3): just popped.
-        return Ok(unsafe { create::fill(popped, value, site::number(created)) });
+        return Ok(unsafe { create::fill(popped, value, created.number()) });
     }
     // SAFETY(I2): the caller's promise.
     unsafe { insert_slowly(local, set, value, created) }
@@ -331,11 +346,16 @@ pub(crate) unsafe fn insert<T>(set: &Set, value: T, created: Site) -> Result<u64
 
 #[cold]
 #[inline(never)]
-unsafe fn insert_slowly<T>(local: &Local, set: &Set, value: T, created: Site) -> Result<u64, (T, Exhausted)> {
+unsafe fn insert_slowly<T>(
+    local: &Local,
+    set: &Set,
+    value: T,
+    created: impl Spot,
+) -> Result<u64, (T, Exhausted)> {
     // SAFETY(I2): the caller's promise.
     match unsafe { pop::<T>(local, set, |page| local.remember(set, page)) } {
         // SAFETY(I3): just popped.
-        Ok(popped) => Ok(unsafe { create::fill(popped, value, site::number(created)) }),
+        Ok(popped) => Ok(unsafe { create::fill(popped, value, created.number()) }),
         Err(why) => Err((value, why)),
     }
 }
@@ -346,7 +366,7 @@ unsafe fn insert_slowly<T>(local: &Local, set: &Set, value: T, created: Site) ->
 ///
 /// The value, and why it found no room.
 #[inline(always)]
-pub(crate) fn insert_default<T: 'static>(value: T, created: Site) -> Result<u64, (T, Exhausted)> {
+pub(crate) fn insert_default<T: 'static>(value: T, created: impl Spot) -> Result<u64, (T, Exhausted)> {
     let local = local();
     if let (Some(id), Some(page)) = local.by_type[type_index::<T>()].get()
         && id == TypeId::of::<T>()
@@ -354,19 +374,23 @@ pub(crate) fn insert_default<T: 'static>(value: T, created: Site) -> Result<u64,
         && let Some(popped) = unsafe { page.pop::<T>() }
     {
         // SAFETY(I3): just popped.
-        return Ok(unsafe { create::fill(popped, value, site::number(created)) });
+        return Ok(unsafe { create::fill(popped, value, created.number()) });
     }
     insert_default_slowly(local, value, created)
 }
 
 #[cold]
 #[inline(never)]
-fn insert_default_slowly<T: 'static>(local: &Local, value: T, created: Site) -> Result<u64, (T, Exhausted)> {
+fn insert_default_slowly<T: 'static>(
+    local: &Local,
+    value: T,
+    created: impl Spot,
+) -> Result<u64, (T, Exhausted)> {
     let remember = |page| local.by_type[type_index::<T>()].set((Some(TypeId::of::<T>()), page));
     // SAFETY(I2): default registries are never dropped.
     match unsafe { pop::<T>(local, default_set::<T>(), remember) } {
         // SAFETY(I3): just popped.
-        Ok(popped) => Ok(unsafe { create::fill(popped, value, site::number(created)) }),
+        Ok(popped) => Ok(unsafe { create::fill(popped, value, created.number()) }),
         Err(why) => Err((value, why)),
     }
 }
@@ -418,12 +442,12 @@ unsafe fn pop<T>(
 /// # Safety
 ///
 /// The set holds values of `T` and is in use.
-pub(crate) unsafe fn reserve<T>(set: &Set, created: Site) -> Result<create::Reservation<'_>, Exhausted> {
+pub(crate) unsafe fn reserve<T>(set: &Set, created: impl Spot) -> Result<create::Reservation<'_>, Exhausted> {
     let local = local();
     // SAFETY(I2): the caller's promise.
     let popped = unsafe { pop::<T>(local, set, |page| local.remember(set, page)) }?;
     // SAFETY(I8): just popped.
-    Ok(unsafe { create::Reservation::new(popped, set, me(), site::number(created)) })
+    Ok(unsafe { create::Reservation::new(popped, set, me(), created.number()) })
 }
 
 /// The default registry of `T`.

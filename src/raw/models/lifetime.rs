@@ -76,7 +76,7 @@ fn e10_a_holder_that_outlives_the_registry() {
         let handle = owner.insert(drops.probe());
         let me = world.record();
         let mut hold = world.get(me, handle).unwrap();
-        assert!(hold.count(world.space, Some(me)));
+        assert!(hold.token.count(world.space, Some(me)));
         let hold = Carried(hold);
         order.race(
             move || {
@@ -125,7 +125,7 @@ fn s1_a_place_that_is_used_again_issues_later_generations() {
             move || {
                 let me = world.record();
                 if let Some(hold) = world.get(me, old) {
-                    assert_eq!(hold.handle(), old);
+                    assert_eq!(hold.token.handle(), old);
                     world.release(Some(me), &hold);
                 }
             },

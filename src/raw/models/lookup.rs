@@ -121,7 +121,7 @@ fn s1_s3_a_stale_lookup_against_immediate_reuse_of_the_slot() {
             move || {
                 let me = world.record();
                 if let Some(hold) = world.get(me, old) {
-                    assert_eq!(hold.handle(), old);
+                    assert_eq!(hold.token.handle(), old);
                     world.release(Some(me), &hold);
                 }
             },

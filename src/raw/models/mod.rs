@@ -140,9 +140,9 @@ impl World {
     /// The end of a hold: the value is read once more, then let go.
     fn release(&self, me: Option<&'static Record>, hold: &Hold<Probe>) {
         assert_eq!(hold.value().0.load(SeqCst), 0, "the value of a holder was dropped");
-        self.slot(hold.handle()).value.read();
+        self.slot(hold.token.handle()).value.read();
         // SAFETY(I4): each model releases each hold once.
-        unsafe { hold.release(self.space, || me) };
+        unsafe { hold.token.release(self.space, || me) };
     }
 
     /// A lookup and its end, by a thread with this record. Whether it succeeded.

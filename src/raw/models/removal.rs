@@ -119,7 +119,7 @@ fn e5_turning_a_guard_into_a_shared_one_against_removal() {
         order.race(
             move || {
                 let Carried(mut hold) = { hold };
-                assert!(hold.count(world.space, Some(reader)));
+                assert!(hold.token.count(world.space, Some(reader)));
                 // The shared guard keeps the value, whatever the remover saw.
                 assert_eq!(seen.count(), 0);
                 let copy = hold.duplicate(world.space).unwrap();
@@ -141,7 +141,7 @@ fn e6_a_shared_guard_on_another_thread_against_removal() {
         let drops = Drops::default();
         let handle = owner.insert(drops.probe());
         let mut hold = world.get(owner.record, handle).unwrap();
-        assert!(hold.count(world.space, Some(owner.record)));
+        assert!(hold.token.count(world.space, Some(owner.record)));
         let hold = Carried(hold);
         let seen = drops.clone();
         order.race(

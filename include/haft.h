@@ -1,0 +1,326 @@
+/* haft: handles for C. A handle is an integer that names an object: never zero, never used twice, checked whenever it is used.
+ *
+ *     static void session_free(void *session) { free(session); }
+ *     static const haft_type session_type = {"session", session_free};
+ *
+ *     haft_handle handle;
+ *     if (HAFT_NEW(&session_type, session, &handle) != HAFT_OK) { puts(haft_last_error()); }
+ *
+ *     haft_ref ref;                                        // on any thread
+ *     if (haft_get(&session_type, handle, &ref) == HAFT_OK) {
+ *         use(ref.object);
+ *         haft_release(&ref);
+ *     }
+ *     HAFT_REMOVE(handle);                                 // on any thread
+ *
+ * Who owns a pointer is said in one of three words. *borrows*: the call uses it and forgets it. *transfers*: it belongs to the other side afterwards.
+ * *keeps*: it must stay for as long as is said.
+ *
+ * Any function may be called on any thread, unless it says otherwise, and from `destroy` functions. None may be called in a
+ * signal handler. What a function returns through a pointer is written on success only.
+ *
+ * Licence: MIT OR Apache-2.0. */
+
+
+#ifndef HAFT_H
+#define HAFT_H
+
+/* Generated from src/capi by `cargo run -p haft-header`: do not edit. */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+/* The same with the place in the source, which errors and reports then name. */
+#define HAFT_NEW(type, object, out) haft_new_at((type), (object), (out), __FILE__, __LINE__)
+#define HAFT_REMOVE(handle) haft_remove_at((handle), __FILE__, __LINE__)
+#define HAFT_TAKE(type, handle, out) haft_take_at((type), (handle), (out), __FILE__, __LINE__)
+
+
+// Success.
+#define HAFT_OK 0
+
+// The handle is zero, which is never one.
+#define HAFT_NULL_HANDLE 1
+
+// Not of the form of a handle: an address, or damaged.
+#define HAFT_MALFORMED 2
+
+// No such handle was ever issued by this process (and this copy of haft).
+#define HAFT_UNISSUED 3
+
+// The handle was issued and is removed.
+#define HAFT_STALE 4
+
+// The handle is live and of another type.
+#define HAFT_WRONG_TYPE 5
+
+// The handle is live and belongs to another registry.
+#define HAFT_WRONG_REGISTRY 6
+
+// The handle is live, and held by as many counted references as there can be.
+#define HAFT_TOO_MANY_HOLDS 7
+
+// The limit, the handle space or the memory is exhausted.
+#define HAFT_FULL 8
+
+// A pointer that must not be null is.
+#define HAFT_NULL_ARGUMENT 9
+
+// The text is not UTF-8.
+#define HAFT_NOT_TEXT 10
+
+// Rust code panicked; what it did until then is done.
+#define HAFT_PANIC 11
+
+// The reference was released already, or is none.
+#define HAFT_NOT_HELD 12
+
+// The reference belongs to another thread.
+#define HAFT_WRONG_THREAD 13
+
+// The handle is removed, and somebody still holds the object: the last holder destroys it.
+#define HAFT_IN_USE 14
+
+// The writer asked to stop, or the output could not be written.
+#define HAFT_NOT_WRITTEN 15
+
+// The first number that haft will never use: from here on they are for the errors of others.
+#define HAFT_OWN 1000
+
+// The version of the header, to compare with what `haft_version` says of the library.
+#define HAFT_VERSION_MAJOR 0
+
+// See `HAFT_VERSION_MAJOR`.
+#define HAFT_VERSION_MINOR 1
+
+// See `HAFT_VERSION_MAJOR`.
+#define HAFT_VERSION_PATCH 0
+
+// How a call ended: one of the `HAFT_` numbers; 0 is success.
+typedef int32_t haft_status;
+
+// What all objects of one kind have in common. Make it `static const`: haft knows a kind by its address, and reads it whenever it is given.
+typedef struct haft_type {
+    // What the kind is called in errors and reports. haft keeps a copy. Null is allowed, and says nothing.
+    const char *name;
+    // Destroys an object when its handle is removed and nobody holds it any more, on the thread where that happens. It may call haft.
+    // Null where there is nothing to do. haft keeps the pointer until the last object of the kind is destroyed.
+    void (*destroy)(void *object);
+} haft_type;
+
+// A handle: an integer that names an object. Never zero, never used twice in one process.
+typedef uint64_t haft_handle;
+
+// A reference to an object, which stays as long as the reference is held. Treat all but `object` as private.
+//
+// It belongs to the thread that got it, until it is shared. A copy of it is the same reference: releasing one releases both.
+typedef struct haft_ref {
+    // The object.
+    void *object;
+    // The handle that was looked up.
+    haft_handle handle;
+    // Whose desk it is on, and where.
+    uint64_t keeper;
+    // Its number there; 0 for a reference that is not held.
+    uint64_t number;
+} haft_ref;
+
+// Counters of the process; each is exact where no thread makes or removes handles meanwhile.
+typedef struct haft_counters {
+    // Handles created.
+    uint64_t created;
+    // Handles removed.
+    uint64_t removed;
+    // Live handles.
+    uint64_t live;
+    // Objects whose handle is removed and which are still held.
+    uint64_t deferred;
+    // Pages of slots.
+    uint64_t pages;
+    // Bytes of these pages.
+    uint64_t bytes;
+} haft_counters;
+
+// Takes a piece of a report: `length` bytes of UTF-8, not ended by a zero, *borrowed* for the call. 0 to go on, anything else to stop. It may call
+// haft.
+typedef int (*haft_writer)(void *context, const char *text, size_t length);
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// Makes a handle of an object. As `HAFT_NEW`, which also records the place.
+//
+// *transfers* `object` to haft, which destroys it when the handle is removed and nobody holds it; any pointer is allowed, also null. *keeps*
+// `type` for ever: make it `static const`. On failure the object is still the caller's. Any thread.
+//
+// Returns `HAFT_OK`, `HAFT_NULL_ARGUMENT` or `HAFT_FULL`.
+//
+// # Safety
+//
+// `type` is null or a descriptor that stays; `out` is null or can be written; `object` may be used and destroyed on any thread.
+haft_status haft_new(const struct haft_type *type,
+                     void *object,
+                     haft_handle *out);
+
+// As `haft_new`, with the place for errors and reports; `HAFT_NEW` fills it in.
+//
+// *keeps* `file` for ever: a literal, as `__FILE__` is. (Null says nothing.) Any thread.
+//
+// # Safety
+//
+// As for `haft_new`; `file` is null or a C string that stays for ever.
+haft_status haft_new_at(const struct haft_type *type,
+                        void *object,
+                        haft_handle *out,
+                        const char *file,
+                        uint32_t line_number);
+
+// Looks a handle up and holds its object.
+//
+// *borrows* `type`. The object stays until `haft_release`, also when the handle is removed meanwhile. Any thread; the reference
+// then belongs to this thread, unless it is shared (`haft_share`). Never blocks, writes nothing that threads share.
+//
+// Returns `HAFT_OK`, or says what the handle is: `HAFT_NULL_HANDLE`, `HAFT_MALFORMED`, `HAFT_UNISSUED`, `HAFT_STALE`,
+// `HAFT_WRONG_TYPE` (another descriptor, or a value of Rust's), `HAFT_TOO_MANY_HOLDS`; or `HAFT_NULL_ARGUMENT`. `out` is written on success only.
+//
+// # Safety
+//
+// `type` is null or a valid descriptor; `out` is null or can be written.
+haft_status haft_get(const struct haft_type *type,
+                     haft_handle handle,
+                     struct haft_ref *out);
+
+// Gives a reference back; where it was the last one of a removed handle, the object is destroyed now, by this thread.
+//
+// *borrows* `ref` and clears it. The thread that got it; any thread for one that is shared. Never blocks.
+//
+// Returns `HAFT_OK`; `HAFT_NOT_HELD` where it was released already (it, or a copy of it) or was never got; `HAFT_WRONG_THREAD`
+// where it belongs to another thread, which still holds it; `HAFT_NULL_ARGUMENT`.
+//
+// # Safety
+//
+// `ref` is null or points to an initialised `haft_ref`, which nobody else uses during the call.
+haft_status haft_release(struct haft_ref *ref);
+
+// Makes a reference that any thread may release, and that may be held for long. A reference that is shared stays as it is.
+//
+// *borrows* `ref`. The thread that got it. A shared reference is listed among the live handles, as a `haft_ref`, until it is released.
+//
+// Returns as `haft_release`; also `HAFT_TOO_MANY_HOLDS` or `HAFT_FULL`, and the reference is released then.
+//
+// # Safety
+//
+// As for `haft_release`.
+haft_status haft_share(struct haft_ref *ref);
+
+// Removes a handle of any kind, C's or Rust's: of racing calls exactly one succeeds. As `HAFT_REMOVE`, which also records the place.
+//
+// The object is destroyed before this returns where nobody holds it, else by its last holder. Zero is accepted and does nothing, as
+// `free(NULL)` does. Any thread. Never blocks.
+//
+// Returns `HAFT_OK`, `HAFT_MALFORMED`, `HAFT_UNISSUED` or `HAFT_STALE`; `HAFT_PANIC` where it was a value of Rust's whose drop panicked (it is removed).
+haft_status haft_remove(haft_handle handle);
+
+// As `haft_remove`, with the place for errors; `HAFT_REMOVE` fills it in. *keeps* `file` for ever.
+//
+// # Safety
+//
+// `file` is null or a C string that stays for ever.
+haft_status haft_remove_at(haft_handle handle, const char *file, uint32_t line_number);
+
+// Removes a handle and gives the object back: it is the caller's then, and not destroyed. As `HAFT_TAKE`, which also records the place.
+//
+// *transfers* the object to the caller. *borrows* `type`. Any thread. Never blocks.
+//
+// Returns `HAFT_OK`; `HAFT_IN_USE` where somebody holds the object: the handle is removed, nothing is written, and the last holder
+// destroys the object; else as `haft_get`, and nothing is removed.
+//
+// # Safety
+//
+// `type` is null or a valid descriptor; `out` is null or can be written.
+haft_status haft_take(const struct haft_type *type,
+                      haft_handle handle,
+                      void **out);
+
+// As `haft_take`, with the place for errors; `HAFT_TAKE` fills it in. *keeps* `file` for ever.
+//
+// # Safety
+//
+// As for `haft_take`; `file` is null or a C string that stays for ever.
+haft_status haft_take_at(const struct haft_type *type,
+                         haft_handle handle,
+                         void **out,
+                         const char *file,
+                         uint32_t line_number);
+
+// Whether a handle is live now, of whatever kind: 1 or 0. The next moment it may not be; to use the object, get it. Any thread.
+int haft_is_live(haft_handle handle);
+
+// The name of the kind of a live handle, C's or Rust's, written to `buffer` as by `snprintf`: cut off to fit `size` bytes, always ended by a zero.
+//
+// *borrows* `buffer` and `length`. `length` gets the length of the whole name; it may be null, and so may `buffer`. Any thread.
+//
+// Returns `HAFT_OK`, or says what the handle is, as `haft_get`.
+//
+// # Safety
+//
+// Where they are not null, `size` bytes from `buffer` and `length` can be written.
+haft_status haft_type_name(haft_handle handle,
+                           char *buffer,
+                           size_t size,
+                           size_t *length);
+
+// The version of the library, as "major.minor.patch". It stays for ever. Any thread.
+const char *haft_version(void);
+
+// What a status means, in a few words. It stays for ever. Any thread.
+const char *haft_status_text(haft_status status);
+
+// The sentence of this thread's last call of haft that failed: which handle, what it is, the kinds, the places that created and removed it, what to do. Empty
+// where none has failed; a success does not change it.
+//
+// It stays until this thread calls `haft_last_error` again, or ends. Any thread.
+const char *haft_last_error(void);
+
+// Live handles in the process, of all kinds, C's and Rust's. Walks over all pages; blocks nobody. Any thread.
+uint64_t haft_live(void);
+
+// All counters. *borrows* `out`. Walks over all pages; blocks nobody. Any thread.
+//
+// Returns `HAFT_OK` or `HAFT_NULL_ARGUMENT`.
+//
+// # Safety
+//
+// `out` is null or can be written.
+haft_status haft_stats(struct haft_counters *out);
+
+// Writes the leak report, a table of what is live by kind and by the place that created it, line by line to `writer`.
+//
+// *borrows* `context`, which is passed on. Allocates; blocks nobody. Any thread.
+//
+// Returns `HAFT_OK`; `HAFT_NOT_WRITTEN` where the writer stopped; `HAFT_NULL_ARGUMENT` where there is none.
+//
+// # Safety
+//
+// `writer` may be called with `context`.
+haft_status haft_report(haft_writer writer,
+                        void *context);
+
+// Writes the leak report to a `FILE`, as `haft_report`. *borrows* `file`. Any thread; the stream's lock is taken for each line.
+//
+// # Safety
+//
+// `file` is null or an open stream.
+haft_status haft_report_file(FILE *file);
+
+// Writes the leak report to a file descriptor, as `haft_report`. Any thread.
+//
+// Returns also `HAFT_NOT_WRITTEN` where the descriptor cannot be written. On systems that have descriptors.
+haft_status haft_report_fd(int descriptor);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* HAFT_H */

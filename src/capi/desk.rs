@@ -1,0 +1,234 @@
+//! The references that C holds.
+//!
+//! C may copy a `haft_ref`, release it twice, on another thread, or never. So it does not have the guard itself: the guard stays here, on its
+//! thread's *desk*, under a number that is never used again, and C has the number. References that must not stay on a thread, and those for which the desk
+//! has no place, are values of a set of their own, and their number is a handle: haft's own promises make each of them good for one release.
+
+use super::ffi::{self, Fault};
+use super::handles::haft_handle;
+use super::kind::Object;
+use crate::raw::held::{CountedKept, Held, Kept, Owed};
+use crate::raw::registry::Owner;
+use crate::raw::site::Line;
+use crate::sync::{thread_local, unique_number};
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::mem::ManuallyDrop;
+use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
+
+/// A reference to an object, which stays as long as the reference is held. Treat all but `object` as private.
+///
+/// It belongs to the thread that got it, until it is shared. A copy of it is the same reference: releasing one releases both.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct haft_ref {
+    /// The object.
+    pub object: *mut c_void,
+    /// The handle that was looked up.
+    pub handle: haft_handle,
+    /// Whose desk it is on, and where.
+    keeper: u64,
+    /// Its number there; 0 for a reference that is not held.
+    number: u64,
+}
+
+impl haft_ref {
+    /// What a released reference looks like, as `{0}` in C.
+    pub const NOT_HELD: Self = Self { object: ptr::null_mut(), handle: 0, keeper: 0, number: 0 };
+
+    /// Whether any thread may release it.
+    pub(super) const fn is_shared(&self) -> bool {
+        self.keeper == SHARED
+    }
+}
+
+/// References that a thread can hold at a time on its desk: as many as it has cells.
+const PLACES: usize = 6;
+
+/// In the place of a place: the number is a handle among the shared ones.
+const SHARED: u64 = 7;
+const PLACE_BITS: u32 = 3;
+
+/// No destructor, so that it is there from the first to the last instruction of its thread.
+struct Desk {
+    /// Unique in the process; 0 until the first reference.
+    thread: Cell<u64>,
+    places: [Place; PLACES],
+}
+
+struct Place {
+    /// Of the reference that is here, odd; even where the place is free. It grows by one each time, so none comes twice.
+    number: Cell<u64>,
+    kept: Cell<Option<ManuallyDrop<Kept>>>,
+}
+
+impl Place {
+    #[inline]
+    fn is_free(&self) -> bool {
+        self.number.get().is_multiple_of(2)
+    }
+}
+
+thread_local! {
+    static DESK: Desk = const {
+        Desk {
+            thread: Cell::new(0),
+            places: [const { Place { number: Cell::new(0), kept: Cell::new(None) } }; PLACES],
+        }
+    };
+}
+
+/// Puts a guard on this thread's desk, and gives C its number.
+///
+/// # Errors
+///
+/// Where a reference must be counted and no more can be; the guard is gone then.
+///
+/// # Safety
+///
+/// `out` can be written.
+#[inline(always)]
+pub(super) unsafe fn keep(held: Held<Object>, out: NonNull<haft_ref>) -> Result<(), Fault> {
+    let (object, handle) = (held.pointer, held.handle());
+    let (kept, desk) = (held.into_kept(), desk());
+    // The first one is mostly free.
+    let free = match desk.places[0].is_free() {
+        true => Some(0),
+        false => desk.places.iter().position(Place::is_free),
+    };
+    let Some(index) = free else {
+        let shared = share(kept, object, handle)?;
+        // SAFETY(F1): the caller's promise.
+        unsafe { out.write(shared) };
+        return Ok(());
+    };
+    let (thread, place) = (desk.thread(), &desk.places[index]);
+    let number = place.number.get() + 1;
+    place.number.set(number);
+    place.kept.set(Some(ManuallyDrop::new(kept)));
+    // SAFETY(F1): the caller's promise.
+    unsafe { out.write(haft_ref { object, handle, keeper: thread << PLACE_BITS | index as u64, number }) };
+    Ok(())
+}
+
+/// This thread's own. A function and not a closure, so that what uses it is inlined as a whole.
+#[inline(always)]
+fn desk<'a>() -> &'a Desk {
+    // SAFETY(F3): it has no destructor, so it is there as long as its thread runs, and a reference to it cannot leave the thread: it is neither `Sync`
+    // nor given away by this module.
+    DESK.with(|desk| unsafe { &*ptr::from_ref(desk) })
+}
+
+impl Desk {
+    #[inline]
+    fn thread(&self) -> u64 {
+        match self.thread.get() {
+            0 => self.enter(),
+            thread => thread,
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter(&self) -> u64 {
+        self.thread.set(unique_number());
+        self.thread.get()
+    }
+}
+
+/// Takes back from the desk, or from among the shared ones, what a reference stands for. Each can be taken once.
+///
+/// # Errors
+///
+/// It is not held (any more), or on the desk of another thread; nothing changes then.
+#[inline(always)]
+pub(super) fn take(reference: &haft_ref) -> Result<Taken, Fault> {
+    if reference.is_shared() {
+        return take_shared(reference);
+    }
+    let (desk, index) = (desk(), reference.keeper & ((1 << PLACE_BITS) - 1));
+    let mine = desk.thread.get() != 0 && reference.keeper >> PLACE_BITS == desk.thread.get();
+    let place = desk.places.get(index as usize).filter(|place| place.number.get() == reference.number);
+    let Some(place) = place.filter(|place| mine && !place.is_free()) else {
+        return Err(not_here(reference, mine));
+    };
+    place.number.set(reference.number + 1);
+    match place.kept.take() {
+        Some(kept) => Ok(Taken::Here(ManuallyDrop::into_inner(kept))),
+        None => Err(not_here(reference, mine)),
+    }
+}
+
+/// What a reference stood for.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// A guard of this thread.
+    Here(Kept),
+    /// One that any thread may drop.
+    Shared(CountedKept),
+}
+
+impl Taken {
+    /// Lets go: where the hold was counted, it must still be given back.
+    #[inline(always)]
+    pub(super) fn let_go(self) -> Option<Owed> {
+        match self {
+            Self::Here(kept) => kept.let_go(),
+            Self::Shared(counted) => Some(counted.let_go()),
+        }
+    }
+}
+
+/// References that may be released on any thread.
+fn shared() -> &'static Owner<CountedKept> {
+    static ALL: OnceLock<Owner<CountedKept>> = OnceLock::new();
+    ALL.get_or_init(|| Owner::named("haft_ref"))
+}
+
+/// Makes a reference that any thread may release.
+///
+/// # Errors
+///
+/// No more can be counted, or there is no memory: the guard is gone then.
+#[cold]
+#[inline(never)]
+pub(super) fn share(kept: Kept, object: *mut c_void, handle: u64) -> Result<haft_ref, Fault> {
+    let too_many = |_| Fault::new(ffi::HAFT_TOO_MANY_HOLDS, "too many references are held; release some");
+    let created = Line { file: c"(haft_share)", line: 0 };
+    match shared().insert(kept.into_counted().map_err(too_many)?, created) {
+        Ok(number) => Ok(haft_ref { object, handle, keeper: SHARED, number }),
+        Err((counted, _)) => {
+            drop(counted);
+            Err(Fault::new(ffi::HAFT_FULL, "no room for another shared reference"))
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn take_shared(reference: &haft_ref) -> Result<Taken, Fault> {
+    let removed = Line { file: c"(haft_release)", line: 0 };
+    // (Nobody looks them up, so nobody but the taker holds one.)
+    match shared().take(reference.number, removed) {
+        Some(Some(counted)) => Ok(Taken::Shared(counted)),
+        _ => Err(not_here(reference, true)),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn not_here(reference: &haft_ref, mine: bool) -> Fault {
+    if mine || reference.number == 0 || reference.keeper >> PLACE_BITS == 0 {
+        return Fault::new(
+            ffi::HAFT_NOT_HELD,
+            "the reference is not held: it was released already, or never got. Release each reference once, and \
+             do not copy it for a second owner.",
+        );
+    }
+    Fault::new(
+        ffi::HAFT_WRONG_THREAD,
+        "the reference belongs to another thread. Release it on the thread that got it, or share it there first \
+         (haft_share).",
+    )
+}

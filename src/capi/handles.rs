@@ -1,0 +1,358 @@
+//! Handles of C's objects: create, get, release, remove, take.
+
+use super::desk::{self, Taken, haft_ref};
+use super::ffi::{self, Fault, not_null};
+use super::kind::{self, Kind, haft_type};
+use super::pointers::present;
+use crate::any::AnyHandle;
+use crate::error::Error;
+use crate::raw::explain::Cause;
+use crate::raw::held::Owed;
+use crate::raw::shard::Exhausted;
+use crate::raw::site::{Line, Nowhere, Spot};
+use std::ffi::{CStr, c_char, c_int, c_void};
+
+/// A handle: an integer that names an object. Never zero, never used twice in one process.
+#[expect(non_camel_case_types, reason = "it is C's name")]
+pub type haft_handle = u64;
+
+/// How a call ended: one of the `HAFT_` numbers; 0 is success.
+#[expect(non_camel_case_types, reason = "it is C's name")]
+pub type haft_status = i32;
+
+/// Runs a body in which nothing of the user's runs, so that nothing can panic. (Where it did all the same, the process would be aborted, since
+/// no panic leaves an `extern "C"` function.)
+#[inline(always)]
+fn quick(body: impl FnOnce() -> Result<(), Fault>) -> haft_status {
+    body().map_or_else(|fault| fault.code(), |()| ffi::HAFT_OK)
+}
+
+/// # Safety
+///
+/// `file` is null or a C string that stays for ever.
+#[inline]
+unsafe fn line<'a>(file: *const c_char, line: u32) -> Line<'a> {
+    match file.is_null() {
+        true => Line { file: c"(a call from C without a place)", line: 0 },
+        // SAFETY(F1): not null, and the rest is the caller's promise.
+        false => Line { file: unsafe { CStr::from_ptr(file) }, line },
+    }
+}
+
+/// Makes a handle of an object. As `HAFT_NEW`, which also records the place.
+///
+/// *transfers* `object` to haft, which destroys it when the handle is removed and nobody holds it; any pointer is allowed, also null. *keeps*
+/// `type` for ever: make it `static const`. On failure the object is still the caller's. Any thread.
+///
+/// Returns `HAFT_OK`, `HAFT_NULL_ARGUMENT` or `HAFT_FULL`.
+///
+/// # Safety
+///
+/// `type` is null or a descriptor that stays; `out` is null or can be written; `object` may be used and destroyed on any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haft_new(
+    r#type: *const haft_type,
+    object: *mut c_void,
+    out: *mut haft_handle,
+) -> haft_status {
+    // SAFETY(F1): the caller's promise.
+    unsafe { create(r#type, object, out, Nowhere) }
+}
+
+/// As `haft_new`, with the place for errors and reports; `HAFT_NEW` fills it in.
+///
+/// *keeps* `file` for ever: a literal, as `__FILE__` is. (Null says nothing.) Any thread.
+///
+/// # Safety
+///
+/// As for `haft_new`; `file` is null or a C string that stays for ever.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haft_new_at(
+    r#type: *const haft_type,
+    object: *mut c_void,
+    out: *mut haft_handle,
+    file: *const c_char,
+    line_number: u32,
+) -> haft_status {
+    // SAFETY(F1): the caller's promise.
+    unsafe { create(r#type, object, out, line(file, line_number)) }
+}
+
+/// # Safety
+///
+/// As for [`haft_new`].
+#[inline(always)]
+unsafe fn create(
+    descriptor: *const haft_type,
+    object: *mut c_void,
+    out: *mut haft_handle,
+    created: impl Spot,
+) -> haft_status {
+    quick(|| {
+        let out = present(out, "out")?;
+        // SAFETY(F1): the caller's promise.
+        let kind = unsafe { kind::of(descriptor)? };
+        match kind.objects.insert(kind.object(object), created) {
+            Ok(handle) => {
+                // SAFETY(F1): not null, and the caller's promise.
+                unsafe { out.write(handle) };
+                Ok(())
+            }
+            Err((object, why)) => {
+                object.into_pointer();
+                Err(full(why))
+            }
+        }
+    })
+}
+
+#[cold]
+fn full(why: Exhausted) -> Fault {
+    Fault::new(
+        ffi::HAFT_FULL,
+        match why {
+            Exhausted::Memory => "no memory for another handle; the object is still the caller's",
+            Exhausted::Space | Exhausted::Limit => {
+                "no room for another handle: the handle space of this process is exhausted; the object is still the caller's"
+            }
+        },
+    )
+}
+
+/// Looks a handle up and holds its object.
+///
+/// *borrows* `type`. The object stays until `haft_release`, also when the handle is removed meanwhile. Any thread; the reference
+/// then belongs to this thread, unless it is shared (`haft_share`). Never blocks, writes nothing that threads share.
+///
+/// Returns `HAFT_OK`, or says what the handle is: `HAFT_NULL_HANDLE`, `HAFT_MALFORMED`, `HAFT_UNISSUED`, `HAFT_STALE`,
+/// `HAFT_WRONG_TYPE` (another descriptor, or a value of Rust's), `HAFT_TOO_MANY_HOLDS`; or `HAFT_NULL_ARGUMENT`. `out` is written on success only.
+///
+/// # Safety
+///
+/// `type` is null or a valid descriptor; `out` is null or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haft_get(
+    r#type: *const haft_type,
+    handle: haft_handle,
+    out: *mut haft_ref,
+) -> haft_status {
+    quick(|| {
+        let out = present(out, "out")?;
+        // SAFETY(F1): the caller's promise.
+        let kind = unsafe { kind::of(r#type)? };
+        let Some(held) = kind.objects.get(handle) else {
+            return Err(explain(kind, handle));
+        };
+        // SAFETY(F1): not null, and the caller's promise.
+        unsafe { desk::keep(held, out) }
+    })
+}
+
+/// Why a handle is not a live one of this kind.
+#[cold]
+#[inline(never)]
+fn explain(kind: &Kind, handle: u64) -> Fault {
+    let mut finding = kind.objects.explain(handle);
+    // One set for each kind.
+    if finding.cause == Cause::WrongRegistry {
+        finding.cause = Cause::WrongType;
+    }
+    Error::new(handle, Some(kind.name), finding).into()
+}
+
+/// Gives a reference back; where it was the last one of a removed handle, the object is destroyed now, by this thread.
+///
+/// *borrows* `ref` and clears it. The thread that got it; any thread for one that is shared. Never blocks.
+///
+/// Returns `HAFT_OK`; `HAFT_NOT_HELD` where it was released already (it, or a copy of it) or was never got; `HAFT_WRONG_THREAD`
+/// where it belongs to another thread, which still holds it; `HAFT_NULL_ARGUMENT`.
+///
+/// # Safety
+///
+/// `ref` is null or points to an initialised `haft_ref`, which nobody else uses during the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haft_release(r#ref: *mut haft_ref) -> haft_status {
+    quick(|| {
+        // SAFETY(F1): not null, and the rest is the caller's promise.
+        let reference = unsafe { present(r#ref, "ref")?.as_mut() };
+        let taken = desk::take(reference)?;
+        *reference = haft_ref::NOT_HELD;
+        match taken.let_go() {
+            None => Ok(()),
+            Some(owed) => end(owed),
+        }
+    })
+}
+
+/// Gives back a hold that was counted: it may be the last one, and destroy the object.
+#[cold]
+#[inline(never)]
+fn end(owed: Owed) -> Result<(), Fault> {
+    ffi::caught(|| drop(owed))
+}
+
+/// Makes a reference that any thread may release, and that may be held for long. A reference that is shared stays as it is.
+///
+/// *borrows* `ref`. The thread that got it. A shared reference is listed among the live handles, as a `haft_ref`, until it is released.
+///
+/// Returns as `haft_release`; also `HAFT_TOO_MANY_HOLDS` or `HAFT_FULL`, and the reference is released then.
+///
+/// # Safety
+///
+/// As for `haft_release`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haft_share(r#ref: *mut haft_ref) -> haft_status {
+    ffi::call(|| {
+        // SAFETY(F1): not null, and the rest is the caller's promise.
+        let reference = unsafe { present(r#ref, "ref")?.as_mut() };
+        if reference.is_shared() {
+            return Ok(());
+        }
+        let haft_ref { object, handle, .. } = *reference;
+        let Taken::Here(kept) = desk::take(reference)? else {
+            return Ok(());
+        };
+        *reference = haft_ref::NOT_HELD;
+        *reference = desk::share(kept, object, handle)?;
+        Ok(())
+    })
+}
+
+/// Removes a handle of any kind, C's or Rust's: of racing calls exactly one succeeds. As `HAFT_REMOVE`, which also records the place.
+///
+/// The object is destroyed before this returns where nobody holds it, else by its last holder. Zero is accepted and does nothing, as
+/// `free(NULL)` does. Any thread. Never blocks.
+///
+/// Returns `HAFT_OK`, `HAFT_MALFORMED`, `HAFT_UNISSUED` or `HAFT_STALE`; `HAFT_PANIC` where it was a value of Rust's whose drop panicked (it is removed).
+#[unsafe(no_mangle)]
+pub extern "C" fn haft_remove(handle: haft_handle) -> haft_status {
+    remove(handle, Nowhere)
+}
+
+/// As `haft_remove`, with the place for errors; `HAFT_REMOVE` fills it in. *keeps* `file` for ever.
+///
+/// # Safety
+///
+/// `file` is null or a C string that stays for ever.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haft_remove_at(
+    handle: haft_handle,
+    file: *const c_char,
+    line_number: u32,
+) -> haft_status {
+    // SAFETY(F1): the caller's promise.
+    remove(handle, unsafe { line(file, line_number) })
+}
+
+#[inline(always)]
+fn remove(handle: u64, removed: impl Spot) -> haft_status {
+    ffi::call(|| match AnyHandle::from_bits(handle) {
+        None => Ok(()),
+        Some(handle) => Ok(handle.remove_at(removed).map(drop)?),
+    })
+}
+
+/// Removes a handle and gives the object back: it is the caller's then, and not destroyed. As `HAFT_TAKE`, which also records the place.
+///
+/// *transfers* the object to the caller. *borrows* `type`. Any thread. Never blocks.
+///
+/// Returns `HAFT_OK`; `HAFT_IN_USE` where somebody holds the object: the handle is removed, nothing is written, and the last holder
+/// destroys the object; else as `haft_get`, and nothing is removed.
+///
+/// # Safety
+///
+/// `type` is null or a valid descriptor; `out` is null or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haft_take(
+    r#type: *const haft_type,
+    handle: haft_handle,
+    out: *mut *mut c_void,
+) -> haft_status {
+    // SAFETY(F1): the caller's promise.
+    unsafe { take(r#type, handle, out, Nowhere) }
+}
+
+/// As `haft_take`, with the place for errors; `HAFT_TAKE` fills it in. *keeps* `file` for ever.
+///
+/// # Safety
+///
+/// As for `haft_take`; `file` is null or a C string that stays for ever.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haft_take_at(
+    r#type: *const haft_type,
+    handle: haft_handle,
+    out: *mut *mut c_void,
+    file: *const c_char,
+    line_number: u32,
+) -> haft_status {
+    // SAFETY(F1): the caller's promise.
+    unsafe { take(r#type, handle, out, line(file, line_number)) }
+}
+
+/// # Safety
+///
+/// As for [`haft_take`].
+#[inline(always)]
+unsafe fn take(
+    descriptor: *const haft_type,
+    handle: u64,
+    out: *mut *mut c_void,
+    removed: impl Spot,
+) -> haft_status {
+    quick(|| {
+        let out = present(out, "out")?;
+        // SAFETY(F1): the caller's promise.
+        let kind = unsafe { kind::of(descriptor)? };
+        match kind.objects.take(handle, removed) {
+            None => Err(explain(kind, handle)),
+            Some(None) => Err(Fault::new(
+                ffi::HAFT_IN_USE,
+                "removed, but somebody holds the object, and will destroy it. Release all references before `haft_take`.",
+            )),
+            Some(Some(object)) => {
+                // SAFETY(F1): not null, and the caller's promise.
+                unsafe { out.write(object.into_pointer()) };
+                Ok(())
+            }
+        }
+    })
+}
+
+/// Whether a handle is live now, of whatever kind: 1 or 0. The next moment it may not be; to use the object, get it. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn haft_is_live(handle: haft_handle) -> c_int {
+    let mut live = false;
+    ffi::call(|| {
+        live = AnyHandle::from_bits(handle).is_some_and(AnyHandle::is_live);
+        Ok(())
+    });
+    c_int::from(live)
+}
+
+/// The name of the kind of a live handle, C's or Rust's, written to `buffer` as by `snprintf`: cut off to fit `size` bytes, always ended by a zero.
+///
+/// *borrows* `buffer` and `length`. `length` gets the length of the whole name; it may be null, and so may `buffer`. Any thread.
+///
+/// Returns `HAFT_OK`, or says what the handle is, as `haft_get`.
+///
+/// # Safety
+///
+/// Where they are not null, `size` bytes from `buffer` and `length` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haft_type_name(
+    handle: haft_handle,
+    buffer: *mut c_char,
+    size: usize,
+    length: *mut usize,
+) -> haft_status {
+    ffi::call(|| {
+        let name = AnyHandle::try_from(handle)?.type_name()?;
+        // SAFETY(F1): the caller's promise.
+        let whole = unsafe { ffi::write_text(buffer, size, name) };
+        if not_null(length, "length").is_ok() {
+            // SAFETY(F1): not null, and the caller's promise.
+            unsafe { length.write(whole) };
+        }
+        Ok(())
+    })
+}

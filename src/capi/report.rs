@@ -1,0 +1,177 @@
+//! What is alive, and what went wrong, for C.
+
+use super::ffi::{self, Fault};
+use super::handles::haft_status;
+use crate::report;
+use std::ffi::{c_char, c_int, c_void};
+
+/// The version of the header, to compare with what `haft_version` says of the library.
+pub const HAFT_VERSION_MAJOR: u32 = 0;
+/// See `HAFT_VERSION_MAJOR`.
+pub const HAFT_VERSION_MINOR: u32 = 1;
+/// See `HAFT_VERSION_MAJOR`.
+pub const HAFT_VERSION_PATCH: u32 = 0;
+
+const _: () = assert!(
+    HAFT_VERSION_MAJOR == number(env!("CARGO_PKG_VERSION_MAJOR"))
+        && HAFT_VERSION_MINOR == number(env!("CARGO_PKG_VERSION_MINOR"))
+        && HAFT_VERSION_PATCH == number(env!("CARGO_PKG_VERSION_PATCH"))
+);
+
+const fn number(text: &str) -> u32 {
+    match u32::from_str_radix(text, 10) {
+        Ok(number) => number,
+        Err(_) => panic!("cargo gives numbers"),
+    }
+}
+
+/// The version of the library, as "major.minor.patch". It stays for ever. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn haft_version() -> *const c_char {
+    const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
+    VERSION.as_ptr().cast()
+}
+
+/// What a status means, in a few words. It stays for ever. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn haft_status_text(status: haft_status) -> *const c_char {
+    ffi::code_text(status).as_ptr()
+}
+
+/// The sentence of this thread's last call of haft that failed: which handle, what it is, the kinds, the places that created and removed it, what to do. Empty
+/// where none has failed; a success does not change it.
+///
+/// It stays until this thread calls `haft_last_error` again, or ends. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn haft_last_error() -> *const c_char {
+    ffi::last_error()
+}
+
+/// Counters of the process; each is exact where no thread makes or removes handles meanwhile.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct haft_counters {
+    /// Handles created.
+    pub created: u64,
+    /// Handles removed.
+    pub removed: u64,
+    /// Live handles.
+    pub live: u64,
+    /// Objects whose handle is removed and which are still held.
+    pub deferred: u64,
+    /// Pages of slots.
+    pub pages: u64,
+    /// Bytes of these pages.
+    pub bytes: u64,
+}
+
+/// Live handles in the process, of all kinds, C's and Rust's. Walks over all pages; blocks nobody. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn haft_live() -> u64 {
+    let mut live = 0;
+    ffi::call(|| {
+        live = report::stats().live as u64;
+        Ok(())
+    });
+    live
+}
+
+/// All counters. *borrows* `out`. Walks over all pages; blocks nobody. Any thread.
+///
+/// Returns `HAFT_OK` or `HAFT_NULL_ARGUMENT`.
+///
+/// # Safety
+///
+/// `out` is null or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haft_stats(out: *mut haft_counters) -> haft_status {
+    ffi::call(|| {
+        ffi::not_null(out, "out")?;
+        let stats = report::stats();
+        let counters = haft_counters {
+            created: stats.created,
+            removed: stats.removed,
+            live: stats.live as u64,
+            deferred: stats.deferred as u64,
+            pages: stats.pages as u64,
+            bytes: stats.bytes as u64,
+        };
+        // SAFETY(F1): the caller's promise.
+        unsafe { ffi::write(out, "out", counters) }
+    })
+}
+
+/// Takes a piece of a report: `length` bytes of UTF-8, not ended by a zero, *borrowed* for the call. 0 to go on, anything else to stop. It may call
+/// haft.
+#[expect(non_camel_case_types, reason = "it is C's name")]
+pub type haft_writer =
+    Option<unsafe extern "C" fn(context: *mut c_void, text: *const c_char, length: usize) -> c_int>;
+
+/// Writes the leak report, a table of what is live by kind and by the place that created it, line by line to `writer`.
+///
+/// *borrows* `context`, which is passed on. Allocates; blocks nobody. Any thread.
+///
+/// Returns `HAFT_OK`; `HAFT_NOT_WRITTEN` where the writer stopped; `HAFT_NULL_ARGUMENT` where there is none.
+///
+/// # Safety
+///
+/// `writer` may be called with `context`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haft_report(writer: haft_writer, context: *mut c_void) -> haft_status {
+    ffi::call(|| {
+        let writer = writer.ok_or_else(|| Fault::null("writer"))?;
+        // SAFETY(F1): the caller's promise.
+        write_report(|text| unsafe { writer(context, text.as_ptr().cast(), text.len()) == 0 })
+    })
+}
+
+fn write_report(mut write: impl FnMut(&str) -> bool) -> Result<(), Fault> {
+    let report = report::leaks().to_string();
+    match report.split_inclusive('\n').all(&mut write) {
+        true => Ok(()),
+        false => Err(Fault::new(ffi::HAFT_NOT_WRITTEN, "the report could not be written to its end")),
+    }
+}
+
+/// C's `FILE`.
+#[repr(C)]
+#[derive(Debug)]
+pub struct FILE {
+    _private: [u8; 0],
+}
+
+unsafe extern "C" {
+    fn fwrite(text: *const c_void, size: usize, count: usize, file: *mut FILE) -> usize;
+}
+
+/// Writes the leak report to a `FILE`, as `haft_report`. *borrows* `file`. Any thread; the stream's lock is taken for each line.
+///
+/// # Safety
+///
+/// `file` is null or an open stream.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haft_report_file(file: *mut FILE) -> haft_status {
+    ffi::call(|| {
+        ffi::not_null(file, "file")?;
+        // SAFETY(F1): the caller's promise.
+        write_report(|text| unsafe { fwrite(text.as_ptr().cast(), 1, text.len(), file) } == text.len())
+    })
+}
+
+/// Writes the leak report to a file descriptor, as `haft_report`. Any thread.
+///
+/// Returns also `HAFT_NOT_WRITTEN` where the descriptor cannot be written. On systems that have descriptors.
+#[cfg(unix)]
+#[unsafe(no_mangle)]
+pub extern "C" fn haft_report_fd(descriptor: c_int) -> haft_status {
+    use std::io::Write;
+    use std::os::fd::FromRawFd;
+    ffi::call(|| {
+        if descriptor < 0 {
+            return Err(Fault::new(ffi::HAFT_NOT_WRITTEN, "the file descriptor is negative"));
+        }
+        // SAFETY(F1): never closed: the file is forgotten at the end.
+        let file = std::mem::ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(descriptor) });
+        write_report(|text| (&*file).write_all(text.as_bytes()).is_ok())
+    })
+}

@@ -1,0 +1,96 @@
+//! [`Site`]: a line that created or removed a handle.
+
+use crate::raw::site as raw;
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::panic::Location;
+
+/// A line of source that created or removed a handle; in Rust, or in whatever language called through C.
+///
+/// Eight bytes, `Copy`. Two are equal where they say the same.
+///
+/// ```
+/// let handle = haft::Handle::new(1);
+/// handle.delete();
+/// let created = handle.get().unwrap_err().created_at().unwrap();
+/// assert_eq!((created.file(), created.line()), (file!(), line!() - 3));
+/// assert!(created.to_string().starts_with(file!()));
+/// ```
+#[derive(Clone, Copy)]
+pub struct Site(raw::Site);
+
+impl Site {
+    pub(crate) fn of(number: u32) -> Option<Self> {
+        raw::site(number).map(Self)
+    }
+
+    /// The file, as the compiler was told of it.
+    #[must_use]
+    pub fn file(&self) -> &'static str {
+        self.0.parts().0
+    }
+
+    /// The line, from 1; 0 where another language did not tell it.
+    #[must_use]
+    pub fn line(&self) -> u32 {
+        self.0.parts().1
+    }
+
+    /// The column, from 1, where the language tells it: Rust does, C does not.
+    #[must_use]
+    pub fn column(&self) -> Option<u32> {
+        self.0.parts().2
+    }
+
+    /// The `Location`, for a line of Rust.
+    #[must_use]
+    pub fn location(&self) -> Option<&'static Location<'static>> {
+        self.0.location()
+    }
+}
+
+impl PartialEq for Site {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.parts() == other.0.parts()
+    }
+}
+
+impl Eq for Site {}
+
+impl PartialOrd for Site {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Site {
+    /// By file, then line.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.parts().cmp(&other.0.parts())
+    }
+}
+
+impl Hash for Site {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.parts().hash(state);
+    }
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (file, line, column) = self.0.parts();
+        // A call from another language that did not say where it is.
+        if line == 0 {
+            return f.write_str(file);
+        }
+        write!(f, "{file}:{line}")?;
+        column.map_or(Ok(()), |column| write!(f, ":{column}"))
+    }
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,352 @@
+// Every function, every status and every misuse, on one thread (but for what is about two).
+
+#include "check.h"
+#include <pthread.h>
+#include <unistd.h>
+
+typedef struct session {
+    int user;
+    int *destroyed;
+} session;
+
+static session *session_new(int user, int *destroyed) {
+    session *made = malloc(sizeof *made);
+    made->user = user;
+    made->destroyed = destroyed;
+    return made;
+}
+
+static void session_free(void *object) {
+    session *gone = object;
+    *gone->destroyed += 1;
+    free(gone);
+}
+
+static const haft_type session_type = {"session", session_free};
+static const haft_type socket_type = {"socket", NULL};
+static const haft_type nameless_type = {NULL, NULL};
+
+static void creates_looks_up_and_removes(void) {
+    int destroyed = 0;
+    haft_handle handle = 0;
+    haft_ref ref;
+    CHECK(haft_new(&session_type, session_new(7, &destroyed), &handle) == HAFT_OK);
+    CHECK(handle != 0 && handle % 2 == 1);
+    CHECK(haft_is_live(handle) == 1);
+    CHECK(haft_get(&session_type, handle, &ref) == HAFT_OK);
+    CHECK(ref.handle == handle && ((session *)ref.object)->user == 7);
+    CHECK(haft_release(&ref) == HAFT_OK);
+    CHECK(ref.object == NULL && ref.handle == 0);
+    CHECK(destroyed == 0);
+    CHECK(haft_remove(handle) == HAFT_OK);
+    CHECK(destroyed == 1);
+    CHECK(haft_is_live(handle) == 0);
+    FAILS(haft_get(&session_type, handle, &ref), HAFT_STALE, "stale", "session");
+    FAILS(haft_remove(handle), HAFT_STALE, "was removed", "a call from C without a place");
+    CHECK(destroyed == 1);
+}
+
+static void removal_waits_for_the_last_reference(void) {
+    int destroyed = 0;
+    haft_handle handle = 0;
+    haft_ref first, second;
+    haft_counters counters;
+    CHECK(HAFT_NEW(&session_type, session_new(1, &destroyed), &handle) == HAFT_OK);
+    CHECK(haft_get(&session_type, handle, &first) == HAFT_OK);
+    CHECK(haft_get(&session_type, handle, &second) == HAFT_OK);
+    CHECK(HAFT_REMOVE(handle) == HAFT_OK);
+    CHECK(destroyed == 0);
+    CHECK(haft_stats(&counters) == HAFT_OK && counters.deferred == 1);
+    CHECK(haft_release(&first) == HAFT_OK);
+    CHECK(destroyed == 0 && ((session *)second.object)->user == 1);
+    CHECK(haft_release(&second) == HAFT_OK);
+    CHECK(destroyed == 1);
+    CHECK(haft_stats(&counters) == HAFT_OK && counters.deferred == 0);
+}
+
+static void take_gives_the_object_back(void) {
+    int destroyed = 0;
+    haft_handle handle = 0;
+    haft_ref ref;
+    void *object = NULL;
+    session *mine = session_new(2, &destroyed);
+    CHECK(HAFT_NEW(&session_type, mine, &handle) == HAFT_OK);
+    FAILS(haft_take(&socket_type, handle, &object), HAFT_WRONG_TYPE, "socket", "session");
+    CHECK(object == NULL);
+    CHECK(HAFT_TAKE(&session_type, handle, &object) == HAFT_OK);
+    CHECK(object == mine && destroyed == 0);
+    FAILS(haft_take(&session_type, handle, &object), HAFT_STALE, "suite.c", "removed at");
+
+    CHECK(haft_new(&session_type, mine, &handle) == HAFT_OK);
+    CHECK(haft_get(&session_type, handle, &ref) == HAFT_OK);
+    object = NULL;
+    FAILS(haft_take(&session_type, handle, &object), HAFT_IN_USE, "somebody holds", "destroy");
+    CHECK(object == NULL && destroyed == 0 && haft_is_live(handle) == 0);
+    CHECK(haft_release(&ref) == HAFT_OK && destroyed == 1);
+}
+
+static void wrong_handles_are_told_apart(void) {
+    int destroyed = 0, local = 0;
+    haft_handle handle = 0;
+    haft_ref ref = {0};
+    CHECK(HAFT_NEW(&session_type, session_new(3, &destroyed), &handle) == HAFT_OK);
+    CHECK(haft_get(&session_type, 0, &ref) == HAFT_NULL_HANDLE);
+    FAILS(haft_get(&session_type, (haft_handle)(uintptr_t)&local, &ref), HAFT_MALFORMED, "address", "odd");
+    CHECK(haft_get(&session_type, handle - 1, &ref) == HAFT_MALFORMED);
+    FAILS(haft_get(&session_type, handle ^ 1ULL << 63, &ref), HAFT_UNISSUED, "never issued", "session");
+    CHECK(haft_get(&session_type, UINT64_MAX, &ref) == HAFT_UNISSUED);
+    FAILS(haft_get(&socket_type, handle, &ref), HAFT_WRONG_TYPE, "wanted: socket", "it holds a session");
+    CHECK(strstr(haft_last_error(), "suite.c") != NULL);
+    CHECK(ref.object == NULL && ref.handle == 0);
+    CHECK(haft_remove(handle + 2) != HAFT_OK && haft_remove(handle - 1) == HAFT_MALFORMED);
+    CHECK(haft_is_live(handle) == 1);
+    CHECK(haft_remove(handle) == HAFT_OK && destroyed == 1);
+    CHECK(haft_remove(0) == HAFT_OK && HAFT_REMOVE(0) == HAFT_OK);
+}
+
+static void null_arguments_are_named(void) {
+    haft_handle handle = 0;
+    haft_ref ref;
+    int object = 5;
+    void *taken;
+    CHECK(haft_new(&socket_type, &object, &handle) == HAFT_OK);
+    uint64_t live = haft_live();
+    FAILS(haft_new(NULL, &object, &handle), HAFT_NULL_ARGUMENT, "`type`", "null");
+    FAILS(haft_new(&socket_type, &object, NULL), HAFT_NULL_ARGUMENT, "`out`", "null");
+    FAILS(haft_get(NULL, handle, &ref), HAFT_NULL_ARGUMENT, "`type`", "null");
+    FAILS(haft_get(&socket_type, handle, NULL), HAFT_NULL_ARGUMENT, "`out`", "null");
+    FAILS(haft_take(NULL, handle, &taken), HAFT_NULL_ARGUMENT, "`type`", "null");
+    FAILS(haft_take(&socket_type, handle, NULL), HAFT_NULL_ARGUMENT, "`out`", "null");
+    FAILS(haft_release(NULL), HAFT_NULL_ARGUMENT, "`ref`", "null");
+    FAILS(haft_share(NULL), HAFT_NULL_ARGUMENT, "`ref`", "null");
+    FAILS(haft_stats(NULL), HAFT_NULL_ARGUMENT, "`out`", "null");
+    FAILS(haft_report(NULL, NULL), HAFT_NULL_ARGUMENT, "`writer`", "null");
+    FAILS(haft_report_file(NULL), HAFT_NULL_ARGUMENT, "`file`", "null");
+    CHECK(haft_remove(handle) == HAFT_OK);
+    CHECK(haft_new_at(&socket_type, &object, &handle, NULL, 5) == HAFT_OK);
+    CHECK(haft_remove_at(handle, NULL, 5) == HAFT_OK);
+    CHECK(haft_live() == live - 1);
+    CHECK(haft_new(&nameless_type, NULL, &handle) == HAFT_OK);
+    FAILS(haft_get(&socket_type, handle, &ref), HAFT_WRONG_TYPE, "without a name", "socket");
+    CHECK(haft_get(&nameless_type, handle, &ref) == HAFT_OK && ref.object == NULL);
+    CHECK(haft_release(&ref) == HAFT_OK && haft_remove(handle) == HAFT_OK);
+}
+
+static void a_reference_is_released_once(void) {
+    int destroyed = 0;
+    haft_handle handle = 0, other = 0;
+    haft_ref ref, copy, again;
+    haft_ref nothing = {0};
+    CHECK(haft_new(&session_type, session_new(4, &destroyed), &handle) == HAFT_OK);
+    CHECK(haft_new(&session_type, session_new(5, &destroyed), &other) == HAFT_OK);
+    FAILS(haft_release(&nothing), HAFT_NOT_HELD, "not held", "once");
+    FAILS(haft_share(&nothing), HAFT_NOT_HELD, "not held", "once");
+    CHECK(haft_get(&session_type, handle, &ref) == HAFT_OK);
+    copy = ref;
+    CHECK(haft_release(&ref) == HAFT_OK);
+    CHECK(haft_release(&ref) == HAFT_NOT_HELD);
+    CHECK(haft_get(&session_type, handle, &again) == HAFT_OK);
+    CHECK(haft_release(&copy) == HAFT_NOT_HELD);
+    CHECK(haft_remove(handle) == HAFT_OK && destroyed == 0);
+    CHECK(((session *)again.object)->user == 4);
+    CHECK(haft_release(&again) == HAFT_OK && destroyed == 1);
+
+    // The same for one that is shared.
+    CHECK(haft_get(&session_type, other, &ref) == HAFT_OK);
+    CHECK(haft_share(&ref) == HAFT_OK && haft_share(&ref) == HAFT_OK);
+    copy = ref;
+    CHECK(haft_remove(other) == HAFT_OK && destroyed == 1);
+    CHECK(((session *)ref.object)->user == 5);
+    CHECK(haft_release(&copy) == HAFT_OK && destroyed == 2);
+    CHECK(haft_release(&ref) == HAFT_NOT_HELD);
+}
+
+static void more_references_than_places(void) {
+    enum { COUNT = 40 };
+    int destroyed = 0;
+    haft_handle handle = 0;
+    haft_ref refs[COUNT];
+    CHECK(haft_new(&session_type, session_new(6, &destroyed), &handle) == HAFT_OK);
+    for (int i = 0; i < COUNT; i++) {
+        CHECK(haft_get(&session_type, handle, &refs[i]) == HAFT_OK);
+    }
+    CHECK(haft_remove(handle) == HAFT_OK);
+    for (int i = 0; i < COUNT; i++) {
+        // In some order that is neither first in, first out nor the reverse.
+        CHECK(destroyed == 0);
+        CHECK(haft_release(&refs[(i * 7 + 3) % COUNT]) == HAFT_OK);
+    }
+    CHECK(destroyed == 1);
+}
+
+static void *release_elsewhere(void *ref) {
+    haft_status *status = malloc(sizeof *status);
+    *status = haft_release(ref);
+    return status;
+}
+
+static haft_status on_another_thread(haft_ref *ref) {
+    pthread_t thread;
+    void *result;
+    CHECK(pthread_create(&thread, NULL, release_elsewhere, ref) == 0);
+    CHECK(pthread_join(thread, &result) == 0);
+    haft_status status = *(haft_status *)result;
+    free(result);
+    return status;
+}
+
+static void references_belong_to_threads_unless_shared(void) {
+    int destroyed = 0;
+    haft_handle handle = 0;
+    haft_ref ref;
+    CHECK(haft_new(&session_type, session_new(8, &destroyed), &handle) == HAFT_OK);
+    CHECK(haft_get(&session_type, handle, &ref) == HAFT_OK);
+    CHECK(haft_remove(handle) == HAFT_OK);
+    CHECK(on_another_thread(&ref) == HAFT_WRONG_THREAD);
+    CHECK(((session *)ref.object)->user == 8 && destroyed == 0);
+    CHECK(haft_share(&ref) == HAFT_OK);
+    CHECK(on_another_thread(&ref) == HAFT_OK);
+    CHECK(ref.object == NULL && destroyed == 1);
+}
+
+// A destroy function that uses haft: it removes a child, and makes a handle of its own.
+static haft_handle last_made = 0;
+
+static void parent_free(void *object) {
+    haft_handle *child = object;
+    CHECK(haft_remove(*child) == HAFT_OK);
+    CHECK(haft_new(&socket_type, NULL, &last_made) == HAFT_OK);
+    CHECK(haft_get(&session_type, *child, &(haft_ref){0}) == HAFT_STALE);
+}
+
+static const haft_type parent_type = {"parent", parent_free};
+
+static void destroy_functions_may_use_haft(void) {
+    int destroyed = 0;
+    haft_handle child = 0, parent = 0;
+    CHECK(haft_new(&session_type, session_new(9, &destroyed), &child) == HAFT_OK);
+    CHECK(haft_new(&parent_type, &child, &parent) == HAFT_OK);
+    CHECK(haft_remove(parent) == HAFT_OK);
+    CHECK(destroyed == 1 && haft_is_live(last_made) == 1);
+    CHECK(haft_remove(last_made) == HAFT_OK);
+}
+
+static void names_fit_their_buffers(void) {
+    char buffer[8];
+    size_t length = 0;
+    haft_handle handle = 0;
+    CHECK(haft_new(&socket_type, NULL, &handle) == HAFT_OK);
+    CHECK(haft_type_name(handle, buffer, sizeof buffer, &length) == HAFT_OK);
+    CHECK(strcmp(buffer, "socket") == 0 && length == 6);
+    CHECK(haft_type_name(handle, buffer, 4, &length) == HAFT_OK);
+    CHECK(strcmp(buffer, "soc") == 0 && length == 6);
+    CHECK(haft_type_name(handle, NULL, 99, &length) == HAFT_OK && length == 6);
+    CHECK(haft_type_name(handle, buffer, 0, NULL) == HAFT_OK && strcmp(buffer, "soc") == 0);
+    CHECK(haft_remove(handle) == HAFT_OK);
+    CHECK(haft_type_name(handle, buffer, sizeof buffer, NULL) == HAFT_STALE);
+    CHECK(haft_type_name(0, buffer, sizeof buffer, NULL) == HAFT_NULL_HANDLE);
+}
+
+typedef struct gathered {
+    char text[8192];
+    size_t length;
+    int pieces_left;
+} gathered;
+
+static int gather(void *context, const char *text, size_t length) {
+    gathered *into = context;
+    if (into->pieces_left-- == 0) {
+        return 1;
+    }
+    CHECK(into->length + length < sizeof into->text);
+    memcpy(into->text + into->length, text, length);
+    into->length += length;
+    into->text[into->length] = 0;
+    return 0;
+}
+
+static void reports_name_what_is_alive(void) {
+    int destroyed = 0;
+    haft_handle handles[3];
+    static gathered all, some;
+    for (int i = 0; i < 3; i++) {
+        CHECK(HAFT_NEW(&session_type, session_new(i, &destroyed), &handles[i]) == HAFT_OK);
+    }
+    all.pieces_left = 1000;
+    CHECK(haft_report(gather, &all) == HAFT_OK);
+    CHECK(strstr(all.text, "3 live handles") != NULL);
+    CHECK(strstr(all.text, "session") != NULL && strstr(all.text, "suite.c:") != NULL);
+    some.pieces_left = 1;
+    FAILS(haft_report(gather, &some), HAFT_NOT_WRITTEN, "report", "end");
+
+    char path[] = "/tmp/haft-suite-XXXXXX", read_back[8192] = {0};
+    int descriptor = mkstemp(path);
+    FILE *file = fdopen(descriptor, "r+");
+    CHECK(haft_report_file(file) == HAFT_OK && fflush(file) == 0);
+    CHECK(haft_report_fd(descriptor) == HAFT_OK);
+    rewind(file);
+    CHECK(fread(read_back, 1, sizeof read_back, file) == 2 * all.length);
+    CHECK(strncmp(read_back, all.text, all.length) == 0);
+    fclose(file);
+    unlink(path);
+    FAILS(haft_report_fd(-1), HAFT_NOT_WRITTEN, "descriptor", "negative");
+    CHECK(haft_live() == 3);
+    for (int i = 0; i < 3; i++) {
+        CHECK(haft_remove(handles[i]) == HAFT_OK);
+    }
+    haft_counters counters;
+    CHECK(haft_stats(&counters) == HAFT_OK);
+    CHECK(counters.live == 0 && counters.created == counters.removed && counters.pages > 0 && counters.bytes > 0);
+}
+
+static void statuses_have_texts(void) {
+    for (haft_status status = HAFT_OK; status <= HAFT_NOT_WRITTEN; status++) {
+        CHECK(strlen(haft_status_text(status)) > 3);
+        for (haft_status other = HAFT_OK; other < status; other++) {
+            CHECK(strcmp(haft_status_text(status), haft_status_text(other)) != 0);
+        }
+    }
+    CHECK(strstr(haft_status_text(-1), "not a status") != NULL);
+    CHECK(strstr(haft_status_text(HAFT_OWN), "library") != NULL);
+    char version[32];
+    snprintf(version, sizeof version, "%d.%d.%d", HAFT_VERSION_MAJOR, HAFT_VERSION_MINOR, HAFT_VERSION_PATCH);
+    CHECK(strcmp(version, haft_version()) == 0);
+}
+
+static void *fresh_thread_has_no_error(void *unused) {
+    (void)unused;
+    CHECK(strcmp(haft_last_error(), "") == 0);
+    CHECK(haft_remove(2) == HAFT_MALFORMED);
+    CHECK(strstr(haft_last_error(), "0x0000000000000002") != NULL);
+    CHECK(haft_remove(0) == HAFT_OK);
+    CHECK(strstr(haft_last_error(), "0x0000000000000002") != NULL);
+    return NULL;
+}
+
+static void the_last_error_is_the_threads(void) {
+    pthread_t thread;
+    CHECK(haft_remove(4) == HAFT_MALFORMED);
+    CHECK(pthread_create(&thread, NULL, fresh_thread_has_no_error, NULL) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK(strstr(haft_last_error(), "0x0000000000000004") != NULL);
+}
+
+int main(void) {
+    CHECK(haft_live() == 0);
+    creates_looks_up_and_removes();
+    removal_waits_for_the_last_reference();
+    take_gives_the_object_back();
+    wrong_handles_are_told_apart();
+    null_arguments_are_named();
+    a_reference_is_released_once();
+    more_references_than_places();
+    references_belong_to_threads_unless_shared();
+    destroy_functions_may_use_haft();
+    names_fit_their_buffers();
+    reports_name_what_is_alive();
+    statuses_have_texts();
+    the_last_error_is_the_threads();
+    CHECK(haft_live() == 0);
+    printf("suite: %u checks passed\n", atomic_load(&checks));
+    return 0;
+}
