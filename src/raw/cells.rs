@@ -368,11 +368,13 @@ impl Cell {
     /// # Safety
     ///
     /// The pointer comes from [`Cell::as_ptr`].
+    #[cfg(target_pointer_width = "64")]
     #[inline]
     pub(super) unsafe fn from_ptr(cell: NonNull<AtomicU64>) -> Self {
         Self(cell)
     }
 
+    #[cfg(target_pointer_width = "64")]
     #[inline]
     pub(super) fn as_ptr(self) -> NonNull<AtomicU64> {
         self.0
