@@ -22,11 +22,12 @@
 //! | 0 | 0 | free: the thread that claimed the record may write a handle (I5) |
 //! | a handle | 0 | in use by the guard that owns the cell |
 //! | a handle | the same | in use, and the slot counts this reader: the guard gives the hold back when it goes |
-//! | a handle but for bit 0 | any | as the one before, noted in the cell itself, because the remover was the reader's own thread |
+//! | a handle but for bit 0 | any | as the one before, noted in the cell itself, by the reader's own thread |
 //! | 0 or another | a handle | its reader has gone: the first of remover, reader and later remover to clear the debt accounts for the hold |
 //!
 //! A guard owns its cell until it lets go, whatever becomes of the thread's claim in the meantime: the next thread that claims the record
-//! sees the cell taken. So guards may outlive their thread's haft state.
+//! sees the cell taken. A thread that gives its record up with guards in it has the slots count them first, and notes that in the
+//! cells, so that nothing of theirs depends on the record's mode or debts any more.
 //!
 //! Hazard pointers are Maged Michael's idea (2004), asymmetric barriers for them are Dice, Herlihy and Kogan's (2016). Turning a hazard into
 //! a count is what lets the last holder drop the value at once instead of a later scan.
@@ -70,8 +71,6 @@ pub(crate) struct Record {
     debts: [AtomicU64; GUARD_CELLS],
     /// Where `patience` begins after the next revocation.
     next_patience: AtomicU32,
-    /// Never plain again: guards were left in the cells when a thread gave the record up, or there is no barrier here.
-    haunted: AtomicBool,
     /// Whether some thread uses the record now.
     claimed: AtomicBool,
     /// For threads that only look up; such a record never owns a page.
@@ -92,15 +91,13 @@ unsafe impl Send for Record {}
 
 impl Record {
     pub(super) fn new(index: u32, claimed: bool, pooled: bool) -> Self {
-        let asymmetric = barrier::is_available();
         Self {
             guards: std::array::from_fn(|_| AtomicU64::new(0)),
             transit: AtomicU64::new(0),
-            mode: AtomicU64::new(if asymmetric { PLAIN } else { SHARED }),
+            mode: AtomicU64::new(if barrier::is_available() { PLAIN } else { SHARED }),
             patience: AtomicU32::new(0),
             debts: std::array::from_fn(|_| AtomicU64::new(0)),
             next_patience: AtomicU32::new(PATIENCE.0),
-            haunted: AtomicBool::new(!asymmetric),
             claimed: AtomicBool::new(claimed),
             pooled,
             index,
@@ -128,18 +125,26 @@ impl Record {
             && self.claimed.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
-    /// Gives the record up. Release (E8): everything that this thread did with it comes before.
-    ///
-    /// Guards that are left behind let go on another thread than the one that claims the record next, so neither may then take its own
-    /// order for granted: the record is shared for ever.
+    /// Gives the record up. Release (E8): everything that this thread did with it comes before. Guards that are left in it are noted.
     pub(crate) fn disclaim(&self) {
-        if self.guards.iter().any(|cell| cell.load(Ordering::Relaxed) != 0) {
-            self.haunted.store(true, Ordering::Relaxed);
-            // SeqCst (E12): this thread's plain stores come before whoever reads the mode looks at the cells.
-            fence(Ordering::SeqCst);
-            self.mode.store(SHARED, Ordering::SeqCst);
-        }
+        debug_assert!(self.left_behind().next().is_none());
         self.claimed.store(false, Ordering::Release);
+    }
+
+    /// The cells whose guards are neither gone nor noted. The caller has claimed the record.
+    pub(crate) fn left_behind(&self) -> impl Iterator<Item = (usize, u64)> {
+        let handles = self.guards.iter().map(|cell| cell.load(Ordering::Relaxed)).enumerate();
+        handles.filter(|(_, handle)| bits::is_well_formed(*handle))
+    }
+
+    /// Notes in a cell that the slot counts its reader. The caller has claimed the record and the slot counts it: `true` where it counts it twice, because a
+    /// remover did as well.
+    ///
+    /// SeqCst (E4): the cell, then the look for a debt. Release (E5): the count comes before whoever finds the cell otherwise.
+    pub(crate) fn note(&self, index: usize, handle: u64) -> bool {
+        self.guards[index].swap(handle & !1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        self.take_debt(index, handle)
     }
 
     // ---- the reader's side ----
@@ -185,27 +190,6 @@ impl Record {
         fence(Ordering::SeqCst);
     }
 
-    /// Lets go where the mode is not plain: whether the slot counted this reader.
-    ///
-    /// The cell stays taken until its debt is settled: the next one to use it may be another thread, even with the same handle.
-    #[inline(never)]
-    fn release_shared(&self, cell: &AtomicU64, index: usize, handle: u64) -> bool {
-        // Release (E5): the reader's use comes before the drop by a remover that finds the cell otherwise. SeqCst (E4): before the look for a
-        // debt.
-        cell.swap(handle & !1, Ordering::SeqCst);
-        #[cfg(haft_loom)]
-        fence(Ordering::SeqCst);
-        let owed = handle & 1 == 0 || self.take_debt(index, handle);
-        cell.store(0, Ordering::Release);
-        let left = self.patience.load(Ordering::Relaxed);
-        if left > 0 {
-            self.patience.store(left - 1, Ordering::Relaxed);
-        } else if !self.haunted.load(Ordering::Relaxed) {
-            self.become_plain();
-        }
-        owed
-    }
-
     /// Takes the debt of a cell that this handle has left, if there is one. Acquire (E4): the hold is visible before it is given back.
     fn take_debt(&self, index: usize, handle: u64) -> bool {
         let debt = &self.debts[index % GUARD_CELLS];
@@ -213,20 +197,29 @@ impl Record {
             && debt.compare_exchange(handle, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// The mode changed between the two looks of a plain release. The claimer is in the middle of it, so the cell is not used again yet.
-    #[cold]
-    fn release_late(&self, index: usize, handle: u64) -> bool {
+    /// Lets go where the mode is not plain: whether the slot counted this reader. The cell is free; the claimer is in the middle of this, so it is not used again
+    /// yet.
+    #[inline(never)]
+    fn settle(&self, index: usize, handle: u64) -> bool {
         // SeqCst (E4): the store to the cell, then the debt.
         fence(Ordering::SeqCst);
-        self.take_debt(index, handle)
+        let owed = self.take_debt(index, handle);
+        let left = self.patience.load(Ordering::Relaxed);
+        if left > 0 {
+            self.patience.store(left - 1, Ordering::Relaxed);
+        } else {
+            self.become_plain();
+        }
+        owed
     }
 
-    /// Goes back to plain stores. The caller has claimed the record: it is not haunted.
+    /// Goes back to plain stores. The caller has claimed the record.
     ///
-    /// No cell is taken then: whoever gets a cell after this publishes it plainly, and whoever finds a handle there looks at the mode again.
+    /// No cell is in use then, but for those that are noted: whoever gets a cell after this publishes it plainly, and whoever finds a handle there looks at the
+    /// mode again.
     #[cold]
     fn become_plain(&self) {
-        if self.guards.iter().any(|cell| cell.load(Ordering::Relaxed) != 0) {
+        if self.left_behind().next().is_some() || !barrier::is_available() {
             return;
         }
         // SeqCst (E12): whoever still reads `SHARED` after closing a slot has closed it before this, and later lookups see that.
@@ -329,11 +322,8 @@ impl Record {
 
     /// As [`Record::convert`], by the thread that has claimed the record and uses the handle itself.
     #[cold]
-    pub(crate) fn convert_own(&self, handle: u64, slot: &Slot, orphans: &mut Orphans) {
-        if self.mode.load(Ordering::Relaxed) != PLAIN {
-            return self.convert(handle, slot, orphans);
-        }
-        // A plain record is not haunted, so all its guards are this thread's, and nobody else writes its cells.
+    pub(crate) fn convert_own(&self, handle: u64, slot: &Slot) {
+        // All its guards that are not noted are this thread's, and nobody else writes their cells or debts: the handle has one remover.
         for cell in self.guards.iter().filter(|cell| cell.load(Ordering::Relaxed) == handle) {
             slot.hold_for_reader();
             // Release (E5): as in `publish`.
@@ -356,7 +346,7 @@ pub(crate) struct Cell(NonNull<AtomicU64>);
 
 impl Cell {
     #[inline]
-    fn new(record: &'static Record, index: usize) -> Self {
+    pub(super) fn new(record: &'static Record, index: usize) -> Self {
         debug_assert!(index < GUARD_CELLS);
         let first = NonNull::from(record).cast::<AtomicU64>();
         // SAFETY(I5): the guard cells are the record's first field, and `index` is one of them.
@@ -404,22 +394,20 @@ impl Cell {
     /// Release (E5): the reader's use comes before the drop by a remover that finds the cell otherwise.
     #[inline(always)]
     pub(crate) fn release(self) -> Option<u64> {
-        let (cell, record) = (self.cell(), self.record());
+        let cell = self.cell();
         let handle = cell.load(Ordering::Relaxed);
-        if record.mode.load(Ordering::Relaxed) != PLAIN {
-            return record.release_shared(cell, self.index(), handle).then_some(handle | 1);
-        }
         cell.store(0, Ordering::Release);
-        // E12: the store, then the mode. Where that is still plain, every remover sees the cell free, and leaves no debt.
-        light_fence();
-        if handle & 1 == 0 {
+        if !bits::is_well_formed(handle) {
             // Noted by this very thread.
             return Some(handle | 1);
         }
+        // E12: the store, then the mode. Where that is plain, every remover sees the cell free, and leaves no debt.
+        light_fence();
+        let record = self.record();
         if record.mode.load(Ordering::Relaxed) == PLAIN {
             return None;
         }
-        record.release_late(self.index(), handle).then_some(handle)
+        record.settle(self.index(), handle).then_some(handle)
     }
 
     #[inline]

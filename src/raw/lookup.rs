@@ -204,6 +204,24 @@ fn get_counted<T: 'static>(space: &Space, me: &'static Record, handle: u64, want
     Some(Hold { value, token: Token::counted(handle) })
 }
 
+/// Gives a record up. The slots of guards that are left in it count them from now on: they let go without this thread, and without what the
+/// next one does with the record. The caller has claimed it, and does not use it any more.
+///
+/// (A guard that cannot be counted, because there are millions of them, keeps the record for good.)
+pub(crate) fn disclaim(space: &Space, me: &'static Record) {
+    for (index, handle) in me.left_behind() {
+        let token = Token::cell_of(Cell::new(me, index));
+        if !token.hold_again(space) {
+            return;
+        }
+        if me.note(index, handle) {
+            // SAFETY(I4): a remover counted the cell as well; the new hold keeps this from being the last.
+            unsafe { remove::give_back(space, handle, None) };
+        }
+    }
+    me.disclaim();
+}
+
 /// A short stay of a page, not of a value, in the transit cell. Nothing of the user's runs during one.
 #[derive(Debug)]
 pub(crate) struct Stay<'a>(&'a Record);

@@ -202,7 +202,7 @@ fn convert_all(space: &Space, owner: &'static Record, me: &Record, readers: u32,
             continue;
         }
         if std::ptr::eq(record, me) {
-            record.convert_own(handle, slot, &mut orphans);
+            record.convert_own(handle, slot);
         } else {
             record.convert(handle, slot, &mut orphans);
         }

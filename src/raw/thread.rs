@@ -86,7 +86,7 @@ fn end() {
     local.bound.set(false);
     local.forget_pages();
     if let Some(record) = local.record.take() {
-        record.disclaim();
+        lookup::disclaim(&SPACE, record);
     }
 }
 
@@ -147,7 +147,7 @@ impl Local {
             return None;
         }
         if let Some(pooled) = self.record.replace(Some(record)) {
-            pooled.disclaim();
+            lookup::disclaim(&SPACE, pooled);
         }
         self.bound.set(true);
         Some(record)
@@ -176,7 +176,7 @@ struct Borrowed(&'static Record);
 
 impl Drop for Borrowed {
     fn drop(&mut self) {
-        self.0.disclaim();
+        lookup::disclaim(&SPACE, self.0);
     }
 }
 

@@ -111,7 +111,7 @@ fn e8_a_guard_that_its_thread_left_behind_against_the_next_claim() {
         let handle = owner.insert(drops.probe());
         let left = Carried(world.get(owner.record, handle).unwrap());
         // The thread is ending: its record is claimed by the next one before its guard is dropped.
-        owner.record.disclaim();
+        raw_lookup::disclaim(world.space, owner.record);
         order.race(
             move || {
                 let left = left;

@@ -125,7 +125,7 @@ fn e8_a_threads_exit_and_the_adoption_of_its_shard() {
         let (first, adopted) = order.race(
             move || {
                 let handle = owner.insert(probes.0);
-                owner.record.disclaim();
+                raw_lookup::disclaim(world.space, owner.record);
                 handle
             },
             move || {
@@ -149,14 +149,14 @@ fn e8_a_claim_is_exclusive() {
     explore(|order| {
         let world = World::new(2);
         let owner = world.owner();
-        owner.record.disclaim();
+        raw_lookup::disclaim(world.space, owner.record);
         let drops = Drops::default();
         let work = move |probe: Probe| {
             let claimed = owner.record.claim();
             if claimed {
                 let handle = owner.insert(probe);
                 assert_eq!(owner.remove(handle), Some(true));
-                owner.record.disclaim();
+                raw_lookup::disclaim(world.space, owner.record);
             }
             claimed
         };
