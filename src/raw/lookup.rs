@@ -2,8 +2,10 @@
 
 use super::bits;
 use super::cells::{Cell, Record};
+use super::layout::TypeInfo;
 use super::page::PagePtr;
 use super::remove::{self, Closed};
+use super::slot::Slot;
 use super::space::Space;
 use super::token::Token;
 use super::unwind::quietly;
@@ -143,15 +145,19 @@ unsafe fn look<T: 'static>(space: &Space, me: &Record, handle: u64, want: Want) 
     let page = unsafe { find::<T>(space, handle, want) }?;
     // SAFETY(I2): the caller's promise; `find` has checked type and index.
     let (header, slot) = unsafe { (page.header(), page.slot::<T>(bits::slot(handle))) };
-    let generation = bits::generation(handle);
-    let state = slot.look(generation)?;
-    let known = std::ptr::eq(me, header.owner) || state.readers() & 1 << me.group() != 0;
-    if !known && !slot.join(generation, me.group()) {
-        return None;
+    let state = slot.look(bits::generation(handle))?;
+    if !std::ptr::eq(me, header.owner) && !state.has_reader(me.group()) {
+        join(slot, handle, me)?;
     }
     slot.value.read();
     // SAFETY(I2): as above.
     Some(unsafe { page.value::<T>(bits::slot(handle)) })
+}
+
+#[cold]
+#[inline(never)]
+fn join(slot: &Slot, handle: u64, me: &Record) -> Option<()> {
+    slot.join(bits::generation(handle), me.group()).then_some(())
 }
 
 /// The page of a handle, if it has values of `T`, belongs to the wanted set, and has such a slot.
@@ -170,7 +176,8 @@ unsafe fn find<T: 'static>(space: &Space, handle: u64, want: Want) -> Option<Pag
     // SAFETY(I2): the caller's promise.
     let header = unsafe { page.header() };
     let fits = match want {
-        Want::Type => header.type_id == TypeId::of::<T>(),
+        // The description is mostly the same one, and an address is compared at once.
+        Want::Type => std::ptr::eq(header.info, TypeInfo::of::<T>()) || header.type_id == TypeId::of::<T>(),
         Want::Set(_) => true,
     };
     (fits && bits::slot(handle) < header.ready()).then_some(page)

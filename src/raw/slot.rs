@@ -95,6 +95,12 @@ impl State {
         ((self.0 & LOW) >> READER_SHIFT) as u32
     }
 
+    /// Whether a reader of this group has looked this handle up; meaningful when live.
+    #[inline]
+    pub(crate) const fn has_reader(self, group: u32) -> bool {
+        self.0 >> READER_SHIFT >> group & 1 == 1
+    }
+
     /// The counted holds.
     #[inline]
     pub(crate) const fn holds(self) -> u64 {
