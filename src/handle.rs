@@ -140,7 +140,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
     ///
     /// Where the handle space is exhausted: some four billion handles alive at once, or all generations used. Where there is no memory,
     /// [`handle_alloc_error`](std::alloc::handle_alloc_error) is called, as by `Box::new`.
-    #[inline]
+    #[inline(always)]
     #[must_use = "a handle that is not removed leaks its value"]
     #[track_caller]
     pub fn new(value: T) -> Self {
@@ -208,7 +208,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// # Errors
     ///
     /// Every integer that is not a live handle of a `T` gives an [`Error`] that says why.
-    #[inline]
+    #[inline(always)]
     pub fn get(self) -> Result<Ref<'static, T>, Error> {
         match registry::get(self.to_bits()) {
             Some(held) => Ok(Ref::new(held)),
@@ -228,7 +228,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// # Errors
     ///
     /// As for [`get`](Self::get); nothing else changes then.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn remove(self) -> Result<Removal, Error> {
         match registry::remove::<T>(self.to_bits(), Location::caller()) {

@@ -58,7 +58,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
     /// # Panics
     ///
     /// Where the limit is reached or the handle space is exhausted; see [`try_insert`](Self::try_insert).
-    #[inline]
+    #[inline(always)]
     #[must_use = "a handle that is lost keeps its value until the registry is dropped"]
     #[track_caller]
     pub fn insert(&self, value: T) -> Handle<T> {
@@ -117,7 +117,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
     /// # Errors
     ///
     /// Every integer that is not a live handle of this registry gives an [`Error`] that says why.
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, handle: Handle<T>) -> Result<Ref<'_, T>, Error> {
         match self.owner.get(handle.to_bits()) {
             Some(held) => Ok(Ref::new(held)),
@@ -130,7 +130,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
     /// # Errors
     ///
     /// As for [`get`](Self::get); nothing else changes then.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn remove(&self, handle: Handle<T>) -> Result<Removal, Error> {
         match self.owner.remove(handle.to_bits(), Location::caller()) {

@@ -121,15 +121,17 @@ fn names() -> HashSet<String> {
 }
 
 /// From leaf to root. A module names only those before it, but for the pairs below.
-const ORDER: [&str; 22] = [
-    "bits", "unwind", "past", "site", "barrier", "exit", "slot", "space", "cells", "token", "layout", "page",
-    "shard", "remove", "set", "lookup", "create", "thread", "explain", "survey", "held", "registry",
+const ORDER: [&str; 25] = [
+    "bits", "unwind", "past", "site", "barrier", "exit", "slot", "history", "space", "cells", "bias",
+    "token", "layout", "page", "entry", "shard", "remove", "set", "lookup", "create", "thread", "explain",
+    "survey", "held", "registry",
 ];
 
 /// Modules that know each other, with the reason why the left one names the right one.
-const MUTUAL: [(&str, &str, &str); 7] = [
+const MUTUAL: [(&str, &str, &str); 8] = [
     ("space", "cells", "it asks the records whether a cell names a page"),
     ("space", "page", "an entry is a page's address"),
+    ("space", "entry", "the table is made of entries"),
     ("space", "set", "what a dropped registry leaves behind is a list of sets"),
     ("layout", "page", "the header's size is where the slots begin"),
     ("page", "shard", "a page points at the shard that fills it"),

@@ -21,6 +21,22 @@ fn check(error: Error, kind: ErrorKind, pieces: &[&str]) {
     assert!(format!("{error:?}").contains(&text), "Debug says as much as Display");
 }
 
+/// The next handle of the slot that a removed one had: others are created and removed until its turn comes.
+fn again<T: Send + Sync + 'static>(
+    registry: &Registry<T>,
+    old: Handle<T>,
+    make: impl Fn() -> T,
+) -> Handle<T> {
+    for _ in 0..4096 {
+        let handle = registry.insert(make());
+        if handle.to_bits() as u32 == old.to_bits() as u32 {
+            return handle;
+        }
+        registry.remove(handle).unwrap();
+    }
+    panic!("the slot of {old} is not used again");
+}
+
 #[test]
 fn s13_zero_is_null() {
     struct Value;
@@ -65,8 +81,8 @@ fn s13_the_next_generation_was_never_issued_and_the_one_before_is_stale() {
     let registry = Registry::new();
     let first = registry.insert(Value);
     registry.remove(first).unwrap();
-    let second = registry.insert(Value);
-    assert_eq!(second.to_bits(), first.to_bits() + (1 << 33), "the slot is used again");
+    let second = again(&registry, first, || Value);
+    assert_eq!(second.to_bits(), first.to_bits() + (1 << 33), "the next generation");
     check(lookup::<Value>(second.to_bits() + (1 << 33)), ErrorKind::Unissued, &["never issued"]);
     check(lookup::<Value>(first.to_bits()), ErrorKind::Stale, &["is stale"]);
     // Generations begin at one or later. (The one before the first may be a dropped registry's, of another test.)
@@ -148,7 +164,7 @@ fn s13_a_slot_in_use_again_says_that_the_lines_are_gone() {
     let registry = Registry::new();
     let handle = registry.insert(Value);
     registry.remove(handle).unwrap();
-    let _again = registry.insert(Value);
+    let _again = again(&registry, handle, || Value);
     let error = registry.get(handle).err().unwrap();
     check(error, ErrorKind::Stale, &["is stale", "in use again"]);
     assert_eq!((error.created_at(), error.removed_at()), (None, None));

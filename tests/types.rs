@@ -170,13 +170,13 @@ fn s10_a_drop_that_panics_removes_the_handle_all_the_same() {
     }
     let registry = Registry::new();
     let mut slots = HashSet::new();
-    for _ in 0..10 {
+    for _ in 0..1000 {
         let handle = registry.insert(Panics);
         slots.insert(handle.to_bits() as u32);
         assert!(catch_unwind(AssertUnwindSafe(|| registry.remove(handle))).is_err());
         assert!(!registry.contains(handle) && registry.is_empty());
     }
-    assert_eq!(slots.len(), 1, "the slot comes back");
+    assert!(slots.len() <= 32 && registry.stats().pages == 1, "the slots come back");
     let handle = registry.insert(Panics);
     let guard = registry.get(handle).unwrap();
     registry.remove(handle).unwrap();

@@ -41,6 +41,14 @@ pub(crate) const fn pack(generation: u32, place: u32, slot: u32) -> u64 {
     (generation as u64) << GENERATION_SHIFT | (place as u64) << PLACE_SHIFT | (slot as u64) << SLOT_SHIFT | 1
 }
 
+/// The handle with this generation and slot, from one with the same place, slot 0 and generation 0.
+#[inline(always)]
+pub(crate) const fn within(base: u64, generation: u32, slot: u32) -> u64 {
+    debug_assert!(self::generation(base) == 0 && self::slot(base) == 0);
+    // The last bit is in the base already; here it tells the compiler that the sum is not zero.
+    base + ((generation as u64) << GENERATION_SHIFT) + ((slot as u64) << SLOT_SHIFT) | 1
+}
+
 /// Whether the bits can be a handle at all: bit 0 is one.
 #[inline]
 pub(crate) const fn is_well_formed(bits: u64) -> bool {
@@ -59,10 +67,16 @@ pub(crate) const fn place(bits: u64) -> u32 {
     (bits >> PLACE_SHIFT) as u32 & ((1 << PLACE_BITS) - 1)
 }
 
+/// The index of a handle's slot within its page, doubled: as it stands in the handle.
+#[inline(always)]
+pub(crate) const fn slot_twice(bits: u64) -> u64 {
+    bits & ((MAX_SLOTS as u64 - 1) << SLOT_SHIFT)
+}
+
 /// The index of a handle's slot within its page.
 #[inline]
 pub(crate) const fn slot(bits: u64) -> u32 {
-    (bits >> SLOT_SHIFT) as u32 & (MAX_SLOTS - 1)
+    (slot_twice(bits) >> SLOT_SHIFT) as u32
 }
 
 #[cfg(test)]
@@ -79,6 +93,8 @@ mod tests {
                     assert_eq!(generation(bits), generation_value);
                     assert_eq!(place(bits), place_value);
                     assert_eq!(slot(bits), slot_value);
+                    assert_eq!(slot_twice(bits), 2 * u64::from(slot_value));
+                    assert_eq!(within(pack(0, place_value, 0), generation_value, slot_value), bits);
                 }
             }
         }

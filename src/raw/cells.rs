@@ -34,7 +34,7 @@
 
 use super::barrier;
 use super::bits;
-use super::slot::{READER_GROUPS, Slot};
+use super::slot::{READER_GROUPS, Slot, reader_bit};
 use super::space::Places;
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering, fence, light_fence};
 use std::ptr::{self, NonNull};
@@ -62,9 +62,14 @@ const PATIENCE: (u32, u32) = (1, 1 << 2);
 #[derive(Debug)]
 pub(crate) struct Record {
     guards: [AtomicU64; GUARD_CELLS],
-    /// For operations that must keep a page, not a value, while they look at it; never held across user code.
+    /// For operations that must keep a page, not a value, while they look at it; never held across user code. With bit 0 cleared it is an *intent*: the handle
+    /// is live, in a page of this record, and about to be removed by the claimer.
     transit: AtomicU64,
     mode: AtomicU64,
+    /// Its group's bit in a live state word.
+    reader_bit: u64,
+    /// 0 while no cell but the first is in use, 1 where one may be; the claimer's.
+    spread: AtomicU64,
     /// Lookups in mode `SHARED` that are left until the mode is `PLAIN` again; the claimer's.
     patience: AtomicU32,
     /// For each guard cell the handle whose slot counts its reader.
@@ -95,6 +100,8 @@ impl Record {
             guards: std::array::from_fn(|_| AtomicU64::new(0)),
             transit: AtomicU64::new(0),
             mode: AtomicU64::new(if barrier::is_available() { PLAIN } else { SHARED }),
+            reader_bit: reader_bit(index % READER_GROUPS),
+            spread: AtomicU64::new(0),
             patience: AtomicU32::new(0),
             debts: std::array::from_fn(|_| AtomicU64::new(0)),
             next_patience: AtomicU32::new(PATIENCE.0),
@@ -110,6 +117,12 @@ impl Record {
     #[inline]
     pub(crate) fn group(&self) -> u32 {
         self.index % READER_GROUPS
+    }
+
+    /// The bit of its group in a live state word.
+    #[inline(always)]
+    pub(crate) fn reader_bit(&self) -> u64 {
+        self.reader_bit
     }
 
     /// Whether any thread may claim it that only looks up.
@@ -150,19 +163,18 @@ impl Record {
     // ---- the reader's side ----
 
     /// A free guard cell. The caller has claimed the record.
-    #[inline(always)]
     pub(crate) fn free_cell(&'static self) -> Option<Cell> {
-        // Acquire (E5): the guard that was here before, perhaps another thread's, is done.
-        if self.guards[0].load(Ordering::Acquire) == 0 {
-            return Some(Cell::new(self, 0));
+        let cell = (0..GUARD_CELLS).map(|index| Cell::new(self, index)).find(|cell| cell.is_free())?;
+        if cell.index() > 0 {
+            self.spread.store(1, Ordering::Relaxed);
         }
-        self.another_free_cell()
+        Some(cell)
     }
 
-    #[inline(never)]
-    fn another_free_cell(&'static self) -> Option<Cell> {
-        let index = self.guards.iter().position(|cell| cell.load(Ordering::Acquire) == 0)?;
-        Some(Cell::new(self, index))
+    /// Whether any guard cell may be in use. Relaxed: for the claimer, who sees its own stores.
+    #[inline(always)]
+    pub(crate) fn may_have_guards(&self) -> bool {
+        self.guards[0].load(Ordering::Relaxed) | self.spread.load(Ordering::Relaxed) != 0
     }
 
     /// Writes a handle in a free cell, where others look for it, before everything that follows (E3, E12). The caller has
@@ -171,13 +183,19 @@ impl Record {
     /// Release (E5): whoever sees this handle in the cell sees that the guard before it is done.
     #[inline(always)]
     pub(super) fn publish(&self, cell: &AtomicU64, handle: u64) {
+        if !self.publish_plainly(cell, handle) {
+            self.publish_shared(cell, handle);
+        }
+    }
+
+    /// As [`Record::publish`], where the mode is plain: whether it is. Otherwise the handle is in the cell all the same, and has to be published again.
+    #[inline(always)]
+    pub(super) fn publish_plainly(&self, cell: &AtomicU64, handle: u64) -> bool {
         debug_assert!(bits::is_well_formed(handle));
         cell.store(handle, Ordering::Release);
         // E12: the store, then the mode, then what follows.
         light_fence();
-        if self.mode.load(Ordering::Relaxed) != PLAIN {
-            self.publish_shared(cell, handle);
-        }
+        self.mode.load(Ordering::Relaxed) == PLAIN
     }
 
     /// The barrier that a plain store lacks.
@@ -236,10 +254,26 @@ impl Record {
         self.publish(&self.transit, handle | 1);
     }
 
-    /// Ends the stay. Release (E9): the page was used before.
+    /// Ends the stay, or the intent. Release (E9, E13): the page was used, and the state was stored, before.
     #[inline]
     pub(crate) fn end_stay(&self) {
         self.transit.store(0, Ordering::Release);
+    }
+
+    /// Says that the claimer will remove this handle, a live one of its own, before everything that follows (E13). It may be in a stay at
+    /// the handle's place, which the intent takes over.
+    #[inline]
+    pub(super) fn begin_intent(&self, handle: u64) {
+        self.transit.store(handle & !1, Ordering::Release);
+        // E13: the intent, then the look at the bias; whoever revokes that makes all threads pass a barrier.
+        light_fence();
+    }
+
+    /// The handle that the claimer is about to remove. `SeqCst` (E13): comes after the revocation and a barrier. Acquire: where the intent has ended, the state that
+    /// it was about is visible.
+    pub(super) fn intent(&self) -> Option<u64> {
+        let transit = self.transit.load(Ordering::SeqCst);
+        (transit != 0 && !bits::is_well_formed(transit)).then_some(transit | 1)
     }
 
     // ---- the side of those who look ----
@@ -274,6 +308,20 @@ impl Record {
     /// Whether its reader publishes without a barrier. `SeqCst` (E12), as in [`Record::revoke`].
     pub(crate) fn is_plain(&self) -> bool {
         self.mode.load(Ordering::SeqCst) != SHARED
+    }
+
+    /// Whether a guard of the claimer, who asks, holds the handle. Relaxed: it sees its own stores.
+    pub(crate) fn holds(&self, handle: u64) -> bool {
+        let (mut any, mut found) = (0, false);
+        for cell in &self.guards {
+            let held = cell.load(Ordering::Relaxed);
+            any |= held;
+            found |= held == handle;
+        }
+        if any == 0 {
+            self.spread.store(0, Ordering::Relaxed);
+        }
+        found
     }
 
     /// The first guard cell that holds the handle. The caller has closed the slot, and revoked the mode or claimed the record.
@@ -351,6 +399,21 @@ impl Cell {
         let first = NonNull::from(record).cast::<AtomicU64>();
         // SAFETY(I5): the guard cells are the record's first field, and `index` is one of them.
         Self(unsafe { first.add(index) })
+    }
+
+    /// A record's first one.
+    #[inline(always)]
+    pub(super) fn first(record: &'static Record) -> Self {
+        let first = NonNull::from(record).cast::<AtomicU64>();
+        // SAFETY(I5): a record's address is a multiple of its alignment. (The compiler forgets that, and would look.)
+        unsafe { std::hint::assert_unchecked(first.addr().get() % align_of::<Record>() == 0) };
+        Self(first)
+    }
+
+    /// Whether its record's claimer may take it. Acquire (E5): the guard that was here before, perhaps another thread's, is done.
+    #[inline(always)]
+    pub(super) fn is_free(self) -> bool {
+        self.cell().load(Ordering::Acquire) == 0
     }
 
     /// From a token's pointer.

@@ -18,7 +18,9 @@ pub(crate) unsafe fn fill<T>(popped: Popped, value: T, site: u32) -> u64 {
     slot.value.write();
     // SAFETY(I3): the slot is vacant or reserved and the caller's, so nobody reads or writes its value.
     unsafe { page.value::<T>(index).write(value) };
-    slot.open(generation, site);
+    slot.open(generation);
+    // SAFETY(I2): as above. After the state (E11).
+    unsafe { page.history(index) }.created(site);
     header.handle(index, generation)
 }
 
@@ -34,7 +36,7 @@ pub(crate) unsafe fn fill<T>(popped: Popped, value: T, site: u32) -> u64 {
 pub(crate) unsafe fn pop<T>(shard: &Shard) -> Result<Popped, Exhausted> {
     if let Some(page) = shard.current() {
         // SAFETY(I6): the caller's promise; pages stay as long as their set.
-        if let Some(popped) = unsafe { page.pop::<T>() } {
+        if let Some(popped) = unsafe { page.pop_again::<T>() } {
             return Ok(popped);
         }
     }
@@ -42,7 +44,7 @@ pub(crate) unsafe fn pop<T>(shard: &Shard) -> Result<Popped, Exhausted> {
         // SAFETY(I6): the caller's promise.
         let page = unsafe { shard.refill() }?;
         // SAFETY(I6): as above.
-        if let Some(popped) = unsafe { page.pop::<T>() } {
+        if let Some(popped) = unsafe { page.pop_again::<T>() } {
             return Ok(popped);
         }
     }
@@ -96,8 +98,10 @@ impl Drop for Reservation<'_> {
         }
         let Popped { page, slot: index, generation } = self.popped;
         // SAFETY(I2): pages stay as long as their set.
-        let slot = unsafe { page.any_slot(index) };
-        slot.set_given_up(self.site);
+        let slot = unsafe {
+            page.history(index).given_up(self.site);
+            page.any_slot(index)
+        };
         // SAFETY(I8): popped, never opened, given back once.
         unsafe { page.give_back(slot.into(), index, generation, self.me) };
     }

@@ -66,19 +66,20 @@ pub(crate) fn type_of(handle: u64) -> Option<&'static TypeInfo> {
 /// The caller keeps the page at the handle's place, if there is one.
 fn look(space: &Space, handle: u64, wanted: Option<TypeId>, want: Want) -> Finding {
     let (slot, generation) = (bits::slot(handle), bits::generation(handle));
-    let Some(page) = space.page(handle) else {
+    let entry = space.entry(handle);
+    if !entry.gate().has_slot_of(handle) {
         return Finding::only(without_page(space, handle));
-    };
+    }
+    let page = entry.page();
     // SAFETY(I2): the caller keeps the page.
     let header = unsafe { page.header() };
     let was_issued = |last| header.was_issued(slot, generation, last);
-    if slot >= header.ready() {
-        return Finding::only(without_page(space, handle));
-    }
+    // Before the state (E13): where its owner is not removing it any more, it is closed.
+    let is_going = entry.bias.is_going(handle);
     // SAFETY(I2): the caller keeps the page; the slot is within it.
-    let slot = unsafe { page.any_slot(slot) };
+    let (slot, history) = unsafe { (page.any_slot(slot), page.history(slot)) };
     // The sites before the state: see the check below.
-    let sites = slot.sites();
+    let sites = history.sites();
     let state = slot.state();
     let found = Some(header.info);
     let mut finding = Finding { found, ..Finding::only(Cause::Unissued) };
@@ -110,9 +111,11 @@ fn look(space: &Space, handle: u64, wanted: Option<TypeId>, want: Want) -> Findi
         }
         Phase::Live => {
             finding.created = if sites.removed == 0 { sites.created } else { NO_SITE };
-            finding.cause = if wanted.is_none() {
+            finding.cause = if is_going {
+                Cause::Stale
+            } else if wanted.is_none() {
                 Cause::Live
-            } else if wanted != Some(header.type_id) {
+            } else if wanted != Some(header.info.id) {
                 Cause::WrongType
             } else if matches!(want, Want::Set(id) if space.set_id(handle) != id) {
                 Cause::WrongRegistry

@@ -63,7 +63,7 @@ impl<T> Deref for Held<T> {
 }
 
 impl<T> Drop for Held<T> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         // SAFETY(I4): the hold is this guard's own and is not used again.
         unsafe { self.hold.token.release(&SPACE, me) };

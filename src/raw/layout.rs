@@ -1,10 +1,12 @@
 //! How the slots of one type lie in a page, and what is known about the type at run time.
 
+use super::history::History;
 use super::page::Page;
 use super::slot::Slot;
 use std::alloc::Layout;
 use std::any::{TypeId, type_name};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 /// The largest page in bytes, where one slot does not need more.
 const PAGE_BYTES: usize = 128 * 1024;
@@ -28,6 +30,33 @@ impl<T> Shape<T> {
     pub(crate) const VALUE: usize = round_up(size_of::<Slot>(), align_of::<T>());
     /// From a slot to the next.
     pub(crate) const STRIDE: usize = round_up(Self::VALUE + size_of::<T>(), Self::ALIGN);
+}
+
+/// Half of a type's identity, odd, as one word that the compiler knows: what tables and shortcuts compare at once. Two types could
+/// have the same, so it counts only where [`TypeInfo::key`] has said whose it is.
+#[inline(always)]
+pub(crate) fn key_of<T: 'static>() -> u64 {
+    hash_of(TypeId::of::<T>())
+}
+
+#[inline(always)]
+fn hash_of(id: TypeId) -> u64 {
+    /// Takes a `TypeId`'s own bits as its hash; they are a hash already.
+    struct Bits(u64);
+    impl Hasher for Bits {
+        fn finish(&self) -> u64 {
+            self.0
+        }
+        fn write(&mut self, bytes: &[u8]) {
+            bytes.iter().for_each(|byte| self.0 = self.0 << 8 ^ self.0 >> 56 ^ u64::from(*byte));
+        }
+        fn write_u64(&mut self, bits: u64) {
+            self.0 ^= bits;
+        }
+    }
+    let mut bits = Bits(0);
+    id.hash(&mut bits);
+    bits.finish() | 1
 }
 
 /// What a page knows about the type of its values.
@@ -75,6 +104,25 @@ impl TypeInfo {
         Self { alias: Some(alias), ..*Self::of::<T>() }
     }
 
+    /// The key of the type, or 0 where another type was first to have the same: then all comparisons of keys fail, and the slow paths
+    /// compare the types themselves.
+    #[cfg(not(haft_loom))]
+    pub(crate) fn key(&self) -> u64 {
+        use crate::sync::Mutex;
+        use std::collections::HashMap;
+        static OWNERS: Mutex<Option<HashMap<u64, TypeId>>> = Mutex::new(None);
+        let key = hash_of(self.id);
+        let mut owners = OWNERS.lock();
+        let owner = owners.get_or_insert_with(HashMap::new).entry(key).or_insert(self.id);
+        if *owner == self.id { key } else { 0 }
+    }
+
+    /// The key of the type; models have one.
+    #[cfg(haft_loom)]
+    pub(crate) fn key(&self) -> u64 {
+        hash_of(self.id)
+    }
+
     /// The type's name, for messages.
     pub(crate) fn name(&self) -> &'static str {
         self.alias.unwrap_or_else(self.name)
@@ -82,14 +130,21 @@ impl TypeInfo {
 
     /// Slots in a page of about [`PAGE_BYTES`], at most `limit`, at least one.
     pub(crate) fn slots_per_page(&self, limit: u32) -> u32 {
-        let fit = (PAGE_BYTES - self.slots.min(PAGE_BYTES)) / self.stride;
+        let fit = (PAGE_BYTES - self.slots.min(PAGE_BYTES)) / (self.stride + size_of::<History>());
         u32::try_from(fit).unwrap_or(u32::MAX).clamp(1, limit)
     }
 
-    /// The allocation of a page with so many slots; `None` where it would exceed the address space.
-    pub(crate) fn page_layout(&self, slots: u32) -> Option<Layout> {
-        let bytes = self.stride.checked_mul(slots as usize)?.checked_add(self.slots)?;
-        Layout::from_size_align(bytes, self.align).ok()
+    /// The allocation of a page with so many slots, and where in it the header is, after the slots' histories; `None` where it would exceed the address
+    /// space.
+    pub(crate) fn page_layout(&self, slots: u32) -> Option<(Layout, usize)> {
+        let header = round_up(slots as usize * size_of::<History>(), self.align);
+        let bytes = self.stride.checked_mul(slots as usize)?.checked_add(self.slots)?.checked_add(header)?;
+        Some((Layout::from_size_align(bytes, self.align).ok()?, header))
+    }
+
+    /// The size of a page with so many slots, in bytes.
+    pub(crate) fn page_size(&self, slots: u32) -> usize {
+        self.page_layout(slots).map_or(0, |(layout, _)| layout.size())
     }
 }
 
@@ -120,14 +175,14 @@ mod tests {
             let info = TypeInfo::of::<T>();
             assert_eq!((info.slots, info.value, info.stride), (slots, value, stride), "{}", info.name());
             assert_eq!(info.slots % align_of::<T>(), 0);
-            assert!(info.page_layout(4096).unwrap().align() >= align_of::<T>());
+            assert!(info.page_layout(4096).unwrap().0.align() >= align_of::<T>());
         }
         let header = size_of::<Page>();
-        check::<u64>(header, 16, 24);
-        check::<()>(header, 16, 16);
-        check::<u8>(header, 16, 24);
+        check::<u64>(header, 8, 16);
+        check::<()>(header, 8, 8);
+        check::<u8>(header, 8, 16);
         check::<u128>(header, 16, 32);
-        check::<[u8; 4096]>(header, 16, 4112);
+        check::<[u8; 4096]>(header, 8, 4104);
         check::<Page4K>(4096, 4096, 4096);
     }
 

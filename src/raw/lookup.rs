@@ -2,10 +2,8 @@
 
 use super::bits;
 use super::cells::{Cell, Record};
-use super::layout::TypeInfo;
-use super::page::PagePtr;
+use super::entry::{Entry, Gate};
 use super::remove::{self, Closed};
-use super::slot::Slot;
 use super::space::Space;
 use super::token::Token;
 use super::unwind::quietly;
@@ -110,7 +108,10 @@ pub(crate) enum Want {
     Set(u64),
 }
 
-/// Looks a handle up: one exchange, then loads. `None` for everything that is not live, of that type, in that set.
+/// Looks a handle up: one store, then loads. `None` for everything that is not live, of that type, in that set.
+///
+/// Here is only what nearly every lookup goes through, and the first surprise leaves for [`get_again`] or [`get_slowly`] with nothing to
+/// remember: so the fast path saves no registers.
 ///
 /// Lock-free: it retries only when it is the first of its group to look the handle up and another thread changed the word.
 /// The caller has claimed `me`.
@@ -121,66 +122,107 @@ pub(crate) fn get<T: 'static>(
     handle: u64,
     want: Want,
 ) -> Option<Hold<T>> {
+    let cell = Cell::first(me);
+    if !bits::is_well_formed(handle) || !cell.is_free() {
+        return get_slowly(space, me, handle, want);
+    }
+    if me.publish_plainly(cell.cell(), handle)
+        // SAFETY(I2): the cell keeps the page from the moment it was published.
+        && let Some(value) = unsafe { look::<T, false>(space, me, handle, want) }
+    {
+        return Some(Hold { value, token: Token::cell_of(cell) });
+    }
+    get_again(space, me, handle, want)
+}
+
+/// The rest of a lookup whose handle is in the first cell already.
+#[cold]
+#[inline(never)]
+fn get_again<T: 'static>(space: &Space, me: &'static Record, handle: u64, want: Want) -> Option<Hold<T>> {
+    get_with(space, me, Cell::new(me, 0), handle, want)
+}
+
+/// A lookup with whatever cell is free, or none.
+#[cold]
+#[inline(never)]
+fn get_slowly<T: 'static>(space: &Space, me: &'static Record, handle: u64, want: Want) -> Option<Hold<T>> {
     if !bits::is_well_formed(handle) {
         return None;
     }
-    let Some(cell) = me.free_cell() else {
-        return get_counted(space, me, handle, want);
-    };
+    match me.free_cell() {
+        Some(cell) => get_with(space, me, cell, handle, want),
+        None => get_counted(space, me, handle, want),
+    }
+}
+
+/// A lookup with a cell that is this thread's to use.
+fn get_with<T: 'static>(
+    space: &Space,
+    me: &'static Record,
+    cell: Cell,
+    handle: u64,
+    want: Want,
+) -> Option<Hold<T>> {
     me.publish(cell.cell(), handle);
     // SAFETY(I2): the cell keeps the page from the moment it was published.
-    if let Some(value) = unsafe { look(space, me, handle, want) } {
+    if let Some(value) = unsafe { look::<T, true>(space, me, handle, want) } {
         return Some(Hold { value, token: Token::cell_of(cell) });
     }
     give_up(space, me, cell);
     None
 }
 
+/// The value of a live handle. A thread that the slot does not know yet finds nothing, and a type that shares its key with another neither, unless it may `JOIN`.
+///
 /// # Safety
 ///
 /// A cell of `me` holds the handle, or the page is kept otherwise (I2).
 #[inline(always)]
-unsafe fn look<T: 'static>(space: &Space, me: &Record, handle: u64, want: Want) -> Option<NonNull<T>> {
-    // SAFETY(I2): the caller's promise, passed on.
-    let page = unsafe { find::<T>(space, handle, want) }?;
+unsafe fn look<T: 'static, const JOIN: bool>(
+    space: &Space,
+    me: &Record,
+    handle: u64,
+    want: Want,
+) -> Option<NonNull<T>> {
+    // SAFETY(I2): the caller's promise.
+    let (entry, _) = unsafe { find::<T, JOIN>(space, handle, want) }?;
+    let page = entry.page();
     // SAFETY(I2): the caller's promise; `find` has checked type and index.
-    let (header, slot) = unsafe { (page.header(), page.slot::<T>(bits::slot(handle))) };
+    let slot = unsafe { page.slot::<T>(bits::slot(handle)) };
     let state = slot.look(bits::generation(handle))?;
-    if !std::ptr::eq(me, header.owner) && !state.has_reader(me.group()) {
-        join(slot, handle, me)?;
+    let join = || JOIN && entry.bias.revoke(handle) && slot.join(bits::generation(handle), me.reader_bit());
+    if !(entry.knows(me, state) || join()) {
+        return None;
     }
     slot.value.read();
     // SAFETY(I2): as above.
     Some(unsafe { page.value::<T>(bits::slot(handle)) })
 }
 
-#[cold]
-#[inline(never)]
-fn join(slot: &Slot, handle: u64, me: &Record) -> Option<()> {
-    slot.join(bits::generation(handle), me.group()).then_some(())
-}
-
-/// The page of a handle, if it has values of `T`, belongs to the wanted set, and has such a slot.
+/// The entry of a handle and its gate, if a page is there that has values of `T`, belongs to the wanted set, and has such a slot. Where the type's key does not tell, the page's
+/// header is looked at only if `THOROUGH`.
 ///
 /// # Safety
 ///
-/// As for [`look`].
+/// The page that is there stays (I2).
 #[inline(always)]
-unsafe fn find<T: 'static>(space: &Space, handle: u64, want: Want) -> Option<PagePtr> {
-    if let Want::Set(id) = want
-        && space.set_id(handle) != id
-    {
-        return None;
-    }
-    let page = space.page(handle)?;
-    // SAFETY(I2): the caller's promise.
-    let header = unsafe { page.header() };
-    let fits = match want {
-        // The description is mostly the same one, and an address is compared at once.
-        Want::Type => std::ptr::eq(header.info, TypeInfo::of::<T>()) || header.type_id == TypeId::of::<T>(),
-        Want::Set(_) => true,
-    };
-    (fits && bits::slot(handle) < header.ready()).then_some(page)
+unsafe fn find<T: 'static, const THOROUGH: bool>(
+    space: &Space,
+    handle: u64,
+    want: Want,
+) -> Option<(&Entry, Gate)> {
+    let entry = space.entry(handle);
+    let gate = entry.gate();
+    let fits = gate.has_slot_of(handle)
+        && match want {
+            // SAFETY(I2): the caller's promise; the gate is open.
+            Want::Type => {
+                entry.has_key_of::<T>()
+                    || THOROUGH && unsafe { entry.page().header() }.info.id == TypeId::of::<T>()
+            }
+            Want::Set(id) => gate.set_id() == id,
+        };
+    fits.then_some((entry, gate))
 }
 
 /// Leaves by the same door as a guard: a remover may have counted the cell. Where this was the last hold of a removed value, its
@@ -198,9 +240,13 @@ fn give_up(space: &Space, me: &'static Record, cell: Cell) {
 fn get_counted<T: 'static>(space: &Space, me: &'static Record, handle: u64, want: Want) -> Option<Hold<T>> {
     let stay = Stay::begin(me, handle);
     // SAFETY(I2): the transit cell keeps the page.
-    let page = unsafe { find::<T>(space, handle, want) }?;
+    let (entry, _) = unsafe { find::<T, true>(space, handle, want) }?;
+    let page = entry.page();
     // SAFETY(I2): as above; `find` has checked type and index.
     let slot = unsafe { page.slot::<T>(bits::slot(handle)) };
+    if !(entry.is_owned_by(me) || entry.bias.revoke(handle)) {
+        return None;
+    }
     if slot.hold(bits::generation(handle)) != Some(true) {
         return None;
     }
@@ -249,6 +295,37 @@ impl Drop for Stay<'_> {
     }
 }
 
+/// Removes a handle of this thread's own that no other thread has touched, and on which it has no guard, without a locked instruction: whether it did. Otherwise [`close`] must be
+/// called at once, with the same arguments: where another thread came in between, it finds the intent and ends it.
+///
+/// Only what nearly every such removal goes through, as in [`get`].
+///
+/// # Safety
+///
+/// Where `want` names a set, that set is in use and holds values of `T`. The caller has claimed `me`.
+#[inline(always)]
+pub(crate) unsafe fn remove_own<T: 'static>(
+    space: &Space,
+    me: &Record,
+    handle: u64,
+    want: Want,
+    removed: u32,
+) -> bool {
+    let entry = space.entry(handle);
+    let gate = entry.gate();
+    let fits = gate.has_slot_of(handle)
+        && !gate.is_limited()
+        && match want {
+            Want::Type => gate.is_perpetual() && entry.has_key_of::<T>(),
+            Want::Set(id) => gate.set_id() == id,
+        };
+    if !bits::is_well_formed(handle) || !fits || me.may_have_guards() {
+        return false;
+    }
+    // SAFETY(I2): the page is of a set that is in use or never dropped; type and index are checked.
+    unsafe { remove::own::<T>(entry, me, handle, removed) }
+}
+
 /// Closes a handle of type `T`: see [`remove::close`]. The caller has claimed `me`.
 ///
 /// # Safety
@@ -267,13 +344,14 @@ pub(crate) unsafe fn close<T: 'static>(
     }
     let stays = match want {
         Want::Set(_) => true,
-        Want::Type => super::set::is_perpetual(space.set_id(handle)),
+        Want::Type => space.entry(handle).gate().is_perpetual(),
     };
     let stay = if stays { None } else { Some(Stay::begin(me, handle)) };
-    // SAFETY(I2): the page is of a set that is in use or never dropped, or the transit cell keeps it; `find` checks type and index.
+    // SAFETY(I2): the page is of a set that is in use or never dropped, or the transit cell keeps it; `find` has checked type and index.
     let winner = unsafe {
-        let page = find::<T>(space, handle, want)?;
-        remove::Winner::new(page, page.slot::<T>(bits::slot(handle)), handle)?
+        let (entry, gate) = find::<T, true>(space, handle, want)?;
+        let slot = entry.page().slot::<T>(bits::slot(handle));
+        remove::Winner::new(entry, gate, me, slot, handle)?
     };
     drop(stay);
     Some(winner.finish(space, me, removed))
@@ -285,15 +363,17 @@ pub(crate) fn close_any(space: &Space, me: &Record, handle: u64, removed: u32) -
     if !bits::is_well_formed(handle) {
         return None;
     }
-    let stays = super::set::is_perpetual(space.set_id(handle));
+    let entry = space.entry(handle);
+    let stays = entry.gate().is_perpetual();
     let stay = if stays { None } else { Some(Stay::begin(me, handle)) };
-    let page = space.page(handle)?;
+    let gate = entry.gate();
+    if !gate.has_slot_of(handle) {
+        return None;
+    }
     // SAFETY(I2): the page is of a set that is never dropped, or the transit cell keeps it; the index is within it.
     let winner = unsafe {
-        if bits::slot(handle) >= page.header().ready() {
-            return None;
-        }
-        remove::Winner::new(page, page.any_slot(bits::slot(handle)), handle)?
+        let slot = entry.page().any_slot(bits::slot(handle));
+        remove::Winner::new(entry, gate, me, slot, handle)?
     };
     drop(stay);
     Some(winner.finish(space, me, removed))

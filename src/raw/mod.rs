@@ -1,6 +1,6 @@
 //! The machinery: all unsafe code and every ordering, from leaf to root.
 //!
-//! `bits` and `site` know nothing of the others; then `slot`, `layout`, `cells`, `token`, `page`, `shard`, `space` and `set`; then
+//! `bits` and `site` know nothing of the others; then `slot`, `history`, `layout`, `cells`, `bias`, `token`, `page`, `entry`, `shard`, `space` and `set`; then
 //! the operations `lookup`, `remove`, `create`; then `thread`, which finds what they need for the
 //! calling thread; then `explain` and `survey`, which only read. The invariants (I1 ...) and happens-before edges (E1 ...)
 //! that the comments name are listed in the crate's architecture page.
@@ -8,9 +8,12 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod barrier;
+pub(crate) mod bias;
 pub(crate) mod bits;
 pub(crate) mod cells;
 pub(crate) mod create;
+pub(crate) mod entry;
+pub(crate) mod history;
 pub(crate) mod layout;
 pub(crate) mod lookup;
 pub(crate) mod page;

@@ -1,59 +1,60 @@
 //! A page: up to 4,096 slots of one type, for one registry, filled by one shard.
 //!
 //! ```text
-//! | what is read by all  | what the owner writes | what others write    | slot 0 | slot 1 | ...
-//! | type, owner, place   | free list, counters   | remote free list     |
+//!      the page's address
+//!                       v
+//! ... | line 1 | line 0 | what is read by all | what the owner writes | what others write | slot 0 | slot 1 | ...
+//!  of each slot's last  | type, owner, place  | two free lists        | remote free list  |
+//!        handle         |
 //! ```
 //!
-//! Each part has its own cache lines. The owner pops and pushes its free list with plain loads and stores;
-//! everybody else pushes on the remote list, which the owner takes as a whole. Nobody pops a shared list one by one,
-//! so there is no ABA (the split is that of mimalloc's pages).
+//! Each part has its own cache lines. The owner pops one free list and pushes on the other with plain loads and stores, and takes the
+//! second for the first when that is empty: what is freed last is not used next, so creating does not wait for the stores of the removal before it, and a
+//! stale handle is told from its successor for longer. Everybody else pushes on the remote list, which the owner takes as a whole. Nobody
+//! pops a shared list one by one, so there is no ABA (the three lists are those of mimalloc's pages).
 //!
 //! Slots whose turn never came are in no list, and blocks of them are not even initialised: memory is touched when it is used.
 
 use super::bits;
 use super::cells::Record;
+use super::history::History;
 use super::layout::{Shape, TypeInfo};
 use super::past::Past;
 use super::shard::Shard;
 use super::slot::{Phase, Slot};
+use super::space::Space;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering, Track};
 use std::alloc::{alloc, dealloc};
-use std::any::TypeId;
 use std::ptr::{self, NonNull};
 
 /// Free slots that are primed at a time.
-const PRIMED: u32 = 8;
+const PRIMED: u32 = 32;
 
 /// Bytes of slots that are initialised at a time: what one page of the system holds.
 const BLOCK: usize = 4096;
 
-/// The header of a page; its slots follow in the same allocation.
+/// The header of a page, within one allocation: the slots' histories come before it, the slots after it.
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub(crate) struct Page {
     /// The type of the values.
-    pub(crate) type_id: TypeId,
-    /// The record whose thread owns the free list and whose cells every remover looks at.
+    pub(crate) info: &'static TypeInfo,
+    /// The record whose thread owns the free lists and whose cells every remover looks at.
     pub(crate) owner: &'static Record,
     /// The shard that fills this page; valid as long as any slot is outstanding (I8).
     pub(crate) shard: NonNull<Shard>,
-    /// The type of the values, in full.
-    pub(crate) info: &'static TypeInfo,
+    /// What earlier pages at this place have used up: each slot goes on above that (S1).
+    past: Option<&'static Past>,
+    /// Decides each slot's first generation, together with the place.
+    seed: u64,
+    /// The handle with this place, slot 0 and generation 0.
+    base: u64,
     /// The page's index in the table.
     pub(crate) place: u32,
     /// Slots in the page.
     pub(crate) capacity: u32,
-    /// Slots that are initialised; lookups go no further. It grows by blocks, so that it hardly ever changes.
-    ready: AtomicU32,
-    /// Whether the registry counts its live handles against a limit.
-    pub(crate) limited: bool,
-    /// What earlier pages at this place have used up: each slot goes on above that (S1).
-    past: Option<&'static Past>,
     /// The last generation that a slot can have.
     last_generation: u32,
-    /// Decides each slot's first generation, together with the place.
-    seed: u64,
     /// Stands for the page's memory, in models.
     memory: Track,
     mine: OwnerLine,
@@ -64,14 +65,16 @@ pub(crate) struct Page {
 #[repr(C, align(64))]
 #[derive(Debug)]
 struct OwnerLine {
-    /// Head of the free list plus one (bits 0 to 15), primed slots (16 to 31), slots in use (32 to 63).
-    local: AtomicU64,
-    /// Handles created here.
-    created: AtomicU64,
+    /// Head plus one of the list that is popped (bits 0 to 15), handles created here (16 to 63).
+    free: AtomicU64,
+    /// Head plus one of the list that is pushed (bits 0 to 15), slots that came back to the owner (16 to 63).
+    freed: AtomicU64,
     /// The next page with room; meaningful while this page is listed.
     next_listed: AtomicPtr<Page>,
+    /// Slots that were primed.
+    primed: AtomicU32,
     /// Whether the shard will come back to this page without being told: 1 when current or listed.
-    listed: AtomicU64,
+    listed: AtomicU32,
     /// Stands for what the owner alone may do, in models.
     exclusive: Track,
 }
@@ -86,10 +89,15 @@ struct RemoteLine {
     next_queued: AtomicPtr<Page>,
 }
 
+#[cfg(not(haft_loom))]
+const _: () = assert!(size_of::<Page>() == 192);
+
 const HEAD: u64 = 0xFFFF;
-const PRIMED_ONE: u64 = 1 << 16;
+/// One handle created, or one slot that came back, in the owner's words.
+const ONE: u64 = 1 << 16;
 const QUEUED: u64 = 1 << 16;
-const USED_ONE: u64 = 1 << 32;
+/// One slot returned, in the word of the others.
+const RETURNED: u64 = 1 << 32;
 
 /// A page somewhere in memory. Copying it asserts nothing; each use says why the page is there (I2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +113,6 @@ pub(crate) struct NewPage {
     pub(crate) shard: NonNull<Shard>,
     pub(crate) place: u32,
     pub(crate) capacity: u32,
-    pub(crate) limited: bool,
     pub(crate) past: Option<&'static Past>,
     pub(crate) last_generation: u32,
     pub(crate) seed: u64,
@@ -120,30 +127,34 @@ pub(crate) struct Popped {
 }
 
 impl PagePtr {
+    /// No page: never to be looked at.
+    #[cfg(not(haft_loom))]
+    pub(crate) const NONE: Self = Self(NonNull::dangling());
+
     /// Allocates a page with nothing in it. `None` where there is no memory.
     pub(crate) fn allocate(new: &NewPage) -> Option<Self> {
-        let layout = new.info.page_layout(new.capacity)?;
+        let (layout, front) = new.info.page_layout(new.capacity)?;
         // SAFETY(I2): the layout is not of size zero, since it has the header.
-        let memory = unsafe { alloc(layout) };
-        let page = NonNull::new(memory)?.cast::<Page>();
+        let memory = NonNull::new(unsafe { alloc(layout) })?;
+        // SAFETY(I2): within the allocation.
+        let page = unsafe { memory.add(front) }.cast::<Page>();
         let header = Page {
-            type_id: new.info.id,
+            info: new.info,
             owner: new.owner,
             shard: new.shard,
-            info: new.info,
+            past: new.past,
+            seed: new.seed,
+            base: bits::pack(0, new.place, 0),
             place: new.place,
             capacity: new.capacity,
-            ready: AtomicU32::new(0),
-            limited: new.limited,
-            past: new.past,
             last_generation: new.last_generation,
-            seed: new.seed,
             memory: Track::new(),
             mine: OwnerLine {
-                local: AtomicU64::new(0),
-                created: AtomicU64::new(0),
+                free: AtomicU64::new(0),
+                freed: AtomicU64::new(0),
                 next_listed: AtomicPtr::new(ptr::null_mut()),
-                listed: AtomicU64::new(0),
+                primed: AtomicU32::new(0),
+                listed: AtomicU32::new(0),
                 exclusive: Track::new(),
             },
             others: RemoteLine { list: AtomicU64::new(0), next_queued: AtomicPtr::new(ptr::null_mut()) },
@@ -166,9 +177,9 @@ impl PagePtr {
         };
         // In a model the memory stays, so that a use after this is seen and not undefined.
         #[cfg(not(haft_loom))]
-        if let Some(layout) = info.page_layout(capacity) {
-            // SAFETY(I2): the same layout as in `allocate`.
-            unsafe { dealloc(self.0.as_ptr().cast(), layout) };
+        if let Some((layout, front)) = info.page_layout(capacity) {
+            // SAFETY(I2): the same layout as in `allocate`, and the header as far from the start.
+            unsafe { dealloc(self.0.cast::<u8>().sub(front).as_ptr(), layout) };
         }
     }
 
@@ -234,6 +245,17 @@ impl PagePtr {
         unsafe { self.0.cast::<u8>().add(info.slots + slot as usize * info.stride).cast::<Slot>().as_ref() }
     }
 
+    /// What is remembered of a slot's last handle.
+    ///
+    /// # Safety
+    ///
+    /// As for [`PagePtr::any_slot`].
+    #[inline]
+    pub(crate) unsafe fn history<'a>(self, slot: u32) -> &'a History {
+        // SAFETY(I2): within the allocation, before the header; those of slots that are ready are initialised.
+        unsafe { self.0.cast::<History>().sub(slot as usize + 1).as_ref() }
+    }
+
     /// Drops the value of a slot in place, whatever the type.
     ///
     /// # Safety
@@ -251,7 +273,23 @@ impl PagePtr {
 
     // ---- the owner's side (I6) ----
 
-    /// Takes a free slot of a page of `T`, if the free list has one.
+    /// As [`PagePtr::pop`], from whichever of the owner's lists has one.
+    ///
+    /// # Safety
+    ///
+    /// As for [`PagePtr::pop`].
+    pub(crate) unsafe fn pop_again<T>(self) -> Option<Popped> {
+        // SAFETY(I2): the caller's promise.
+        let page = unsafe { self.header() };
+        page.mine.exclusive.write();
+        if page.mine.free.load(Ordering::Relaxed) & HEAD == 0 {
+            page.take_freed();
+        }
+        // SAFETY(I6): the caller's promise.
+        unsafe { self.pop::<T>() }
+    }
+
+    /// Takes a free slot of a page of `T`, if the list that is popped has one.
     ///
     /// # Safety
     ///
@@ -262,18 +300,15 @@ impl PagePtr {
         let page = unsafe { self.header() };
         page.mine.exclusive.write();
         // Relaxed: only the owner writes it, and ownership changes hands with E8.
-        let local = page.mine.local.load(Ordering::Relaxed);
-        let head = (local & HEAD) as u32;
+        let free = page.mine.free.load(Ordering::Relaxed);
+        let head = (free & HEAD) as u32;
         if head == 0 {
             return None;
         }
         let slot = head - 1;
         // SAFETY(I2): slots in the list are within the page.
         let (generation, next) = unsafe { self.slot::<T>(slot) }.peek();
-        let popped = local - u64::from(head) + u64::from(next) + USED_ONE;
-        page.mine.local.store(popped, Ordering::Relaxed);
-        let created = page.mine.created.load(Ordering::Relaxed);
-        page.mine.created.store(created + 1, Ordering::Relaxed);
+        page.mine.free.store(free - u64::from(head) + u64::from(next) + ONE, Ordering::Relaxed);
         Some(Popped { page: self, slot, generation })
     }
 
@@ -282,20 +317,21 @@ impl PagePtr {
     /// # Safety
     ///
     /// The caller owns the page's shard (I6); the page stays allocated (I2); its free list is empty.
-    pub(crate) unsafe fn prime(self) -> bool {
+    pub(crate) unsafe fn prime(self, space: &Space) -> bool {
         // SAFETY(I2): the caller's promise.
         let page = unsafe { self.header() };
         page.mine.exclusive.write();
-        let local = page.mine.local.load(Ordering::Relaxed);
-        debug_assert_eq!(local & HEAD, 0);
-        let mut primed = (local / PRIMED_ONE) as u32 & HEAD as u32;
+        let free = page.mine.free.load(Ordering::Relaxed);
+        debug_assert_eq!(free & HEAD, 0);
+        let mut primed = page.mine.primed.load(Ordering::Relaxed);
+        let mut ready = space.ready(page.place);
         let mut head = 0;
         let mut tail = None;
         let mut found = 0;
         while primed < page.capacity && found < PRIMED {
-            if primed == page.ready() {
+            if primed == ready {
                 // SAFETY(I6): the caller's promise.
-                unsafe { self.initialise_block() };
+                ready = unsafe { self.initialise_block(space, ready) };
             }
             let first = page.first_generation(primed) + page.base(primed);
             // A place whose earlier pages used up the generations of this slot has it retired from the start.
@@ -311,33 +347,35 @@ impl PagePtr {
             }
             primed += 1;
         }
-        let used = local & !(USED_ONE - 1);
+        page.mine.free.store(free + u64::from(head), Ordering::Relaxed);
         // Release: whoever walks the slots up to the primed count finds them initialised.
-        page.mine.local.store(used | u64::from(primed) * PRIMED_ONE | u64::from(head), Ordering::Release);
+        page.mine.primed.store(primed, Ordering::Release);
         head != 0
     }
 
     /// Initialises the next block of slots, so that lookups may look at them. A page is not touched as a whole when it is made: that
-    /// would cost tens of microseconds at once.
+    /// would cost tens of microseconds at once. How many are ready now.
     ///
     /// # Safety
     ///
     /// The caller owns the page's shard (I6); the page stays allocated (I2); there are slots left.
     #[inline(never)]
-    unsafe fn initialise_block(self) {
+    unsafe fn initialise_block(self, space: &Space, begin: u32) -> u32 {
         // SAFETY(I2): the caller's promise.
         let page = unsafe { self.header() };
         let info = page.info;
-        let begin = page.ready();
         let count = u32::try_from(BLOCK / info.stride).unwrap_or(u32::MAX).max(1);
         let end = page.capacity.min(begin + count);
         for index in begin..end {
             let offset = info.slots + index as usize * info.stride;
             // SAFETY(I2): within the allocation; nobody looks at slots that are not ready.
-            unsafe { self.0.cast::<u8>().add(offset).cast::<Slot>().write(Slot::new()) };
+            unsafe {
+                self.0.cast::<u8>().add(offset).cast::<Slot>().write(Slot::new());
+                self.0.cast::<History>().sub(index as usize + 1).write(History::new());
+            }
         }
-        // Release (E2): the slots come before the count that lets others look at them.
-        page.ready.store(end, Ordering::Release);
+        space.set_ready(page.place, end);
+        end
     }
 
     /// Puts the remote list on the free list. `true` where there is a free slot now.
@@ -352,26 +390,28 @@ impl PagePtr {
         // Acquire (E7): the slots' ends and their links are visible. Release (E7): it clears `queued`, and the link to the next queued page was
         // read before somebody may set it anew.
         let remote = page.others.list.swap(0, Ordering::AcqRel);
-        let local = page.mine.local.load(Ordering::Relaxed);
-        let (head, returned) = (remote & HEAD, remote & !(USED_ONE - 1));
-        let mut merged = local - returned;
+        let head = remote & HEAD;
+        let freed = page.mine.freed.load(Ordering::Relaxed);
+        // Release (E10), as all stores to this word.
+        page.mine.freed.store(freed + remote / RETURNED * ONE, Ordering::Release);
         if head != 0 {
-            // The local list goes behind the remote one's tail; mostly it is empty and nothing is walked.
-            if local & HEAD != 0 {
+            let free = page.mine.free.load(Ordering::Relaxed);
+            let before = free & HEAD;
+            // The list that is there goes behind the remote one's tail; mostly it is empty and nothing is walked.
+            if before != 0 {
                 let mut last = head as u32 - 1;
                 loop {
                     // SAFETY(I2): slots in the list are within the page.
                     let slot = unsafe { self.any_slot(last) };
                     match slot.peek().1 {
-                        0 => break slot.relink((local & HEAD) as u32),
+                        0 => break slot.relink(before as u32),
                         next => last = next - 1,
                     }
                 }
             }
-            merged = merged - (merged & HEAD) + head;
+            page.mine.free.store(free - before + head, Ordering::Relaxed);
         }
-        page.mine.local.store(merged, Ordering::Relaxed);
-        merged & HEAD != 0
+        page.has_free()
     }
 
     /// Gives a slot back whose value is gone. The last thing that its holder does with the page (I8).
@@ -392,24 +432,35 @@ impl PagePtr {
     ) {
         // SAFETY(I2): the slot is outstanding until the last statement of either path, so the page is there.
         let page = unsafe { self.header() };
-        let retired = generation >= page.last_generation;
+        let retired = page.is_last(generation);
         if retired || !me.is_some_and(|me| ptr::eq(me, page.owner)) {
             // SAFETY(I8): passed on.
             return unsafe { self.give_back_remotely(slot, index, generation, retired) };
         }
-        // SAFETY(I2): as above.
-        let slot = unsafe { slot.as_ref() };
+        // SAFETY(I8): passed on, and the slot is there.
+        unsafe { self.give_back_own(slot.as_ref(), index, generation) };
+    }
+
+    /// As [`PagePtr::give_back`], on the thread that owns the page's shard (I6), of a generation that is not the last.
+    ///
+    /// # Safety
+    ///
+    /// As for [`PagePtr::give_back`].
+    #[inline(always)]
+    pub(crate) unsafe fn give_back_own(self, slot: &Slot, index: u32, generation: u32) {
+        // SAFETY(I2): the slot is outstanding until the last statement, so the page is there.
+        let page = unsafe { self.header() };
         page.mine.exclusive.write();
-        let local = page.mine.local.load(Ordering::Relaxed);
-        let head = (local & HEAD) as u32;
+        let freed = page.mine.freed.load(Ordering::Relaxed);
+        let head = (freed & HEAD) as u32;
         slot.vacate(generation, head);
         if !page.is_listed() {
             // SAFETY(I6): the caller owns the shard, which is there as long as the slot is outstanding.
             unsafe { page.shard.as_ref().list(self) };
         }
         // Release (E10): whoever counts this slot as returned sees that nothing follows.
-        let pushed = local - USED_ONE - u64::from(head) + u64::from(index) + 1;
-        page.mine.local.store(pushed, Ordering::Release);
+        let pushed = freed - u64::from(head) + u64::from(index) + 1 + ONE;
+        page.mine.freed.store(pushed, Ordering::Release);
     }
 
     /// # Safety
@@ -443,7 +494,7 @@ impl PagePtr {
             let head = (list & HEAD) as u32;
             let (new_head, next) = if retired { (head, 0) } else { (index + 1, head) };
             slot.vacate(generation, next);
-            let pushed = list - u64::from(head) + u64::from(new_head) + USED_ONE;
+            let pushed = list - u64::from(head) + u64::from(new_head) + RETURNED;
             // Release (E7, E10): the end of the value and the link come before the slot is reachable.
             match page.others.list.compare_exchange_weak(list, pushed, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
@@ -458,10 +509,19 @@ impl Page {
         first_generation(self.seed, slot, self.last_generation)
     }
 
-    /// Slots that others may look at. Acquire (E2): they are initialised.
-    #[inline]
-    pub(crate) fn ready(&self) -> u32 {
-        self.ready.load(Ordering::Acquire)
+    /// Makes what the owner freed the list that is popped, which is empty.
+    fn take_freed(&self) {
+        let freed = self.mine.freed.load(Ordering::Relaxed);
+        let free = self.mine.free.load(Ordering::Relaxed);
+        // Release (E10): what is returned is counted in this word.
+        self.mine.freed.store(freed & !HEAD, Ordering::Release);
+        self.mine.free.store(free + (freed & HEAD), Ordering::Relaxed);
+    }
+
+    /// Whether a slot's generation is the last that it can have.
+    #[inline(always)]
+    pub(crate) fn is_last(&self, generation: u32) -> bool {
+        generation >= self.last_generation
     }
 
     /// Whether the generation was issued for the slot, in this page or an earlier one at its place, where `last` is the last.
@@ -478,22 +538,22 @@ impl Page {
     ///
     /// Acquire: primed slots are initialised.
     pub(crate) fn primed(&self) -> u32 {
-        (self.mine.local.load(Ordering::Acquire) / PRIMED_ONE) as u32 & HEAD as u32
+        self.mine.primed.load(Ordering::Acquire)
     }
 
     /// Slots that were taken and not given back: live, reserved or held.
     ///
     /// Acquire (E10): a slot that is counted as returned is not touched any more by who returned it.
     pub(crate) fn outstanding(&self) -> u64 {
-        // The remote side first: what was returned there after this may be missed, never counted twice.
-        let remote = self.others.list.load(Ordering::Acquire) / USED_ONE;
-        let local = self.mine.local.load(Ordering::Acquire) / USED_ONE;
-        local.saturating_sub(remote)
+        // The remote side first: what the owner collects after this may be counted twice, and only while it creates handles.
+        let remote = self.others.list.load(Ordering::Acquire) / RETURNED;
+        let freed = self.mine.freed.load(Ordering::Acquire) / ONE;
+        self.created().saturating_sub(freed + remote)
     }
 
     /// Handles created in this page.
     pub(crate) fn created(&self) -> u64 {
-        self.mine.created.load(Ordering::Relaxed)
+        self.mine.free.load(Ordering::Relaxed) / ONE
     }
 
     /// Generations that a slot had used up before this page.
@@ -536,7 +596,7 @@ impl Page {
     /// The handle of a slot in this page.
     #[inline]
     pub(crate) fn handle(&self, slot: u32, generation: u32) -> u64 {
-        bits::pack(generation, self.place, slot)
+        bits::within(self.base, generation, slot)
     }
 
     // ---- links, for the shard ----
@@ -550,7 +610,7 @@ impl Page {
     }
 
     pub(super) fn set_listed(&self, listed: bool) {
-        self.mine.listed.store(u64::from(listed), Ordering::Relaxed);
+        self.mine.listed.store(u32::from(listed), Ordering::Relaxed);
     }
 
     pub(super) fn is_listed(&self) -> bool {
@@ -558,7 +618,7 @@ impl Page {
     }
 
     pub(super) fn has_free(&self) -> bool {
-        self.mine.local.load(Ordering::Relaxed) & HEAD != 0
+        (self.mine.free.load(Ordering::Relaxed) | self.mine.freed.load(Ordering::Relaxed)) & HEAD != 0
     }
 }
 

@@ -1,12 +1,13 @@
 //! The machinery as the safe shell uses it: typed, and with nothing left to promise.
 
 use super::create::Reservation;
+use super::entry::is_perpetual;
 use super::explain::{Finding, explain};
 use super::held::Held;
 #[cfg(feature = "capi")]
 use super::layout::TypeInfo;
 use super::lookup::Want;
-use super::set::{Set, Totals, is_perpetual};
+use super::set::{Set, Totals};
 use super::shard::Exhausted;
 use super::site::{NO_SITE, Spot};
 use super::survey::{self, Seen};
@@ -46,14 +47,14 @@ impl<T: 'static> Owner<T> {
         Self { set: AtomicPtr::new(set), limit: usize::MAX, _values: PhantomData }
     }
 
-    #[inline]
+    #[inline(always)]
     fn existing(&self) -> Option<&Set> {
         // SAFETY(I2): null or from `Box::into_raw` in `make`, and retired only when this is dropped. Acquire: its fields are
         // visible; pairs with the exchange in `make`.
         unsafe { self.set.load(Ordering::Acquire).as_ref() }
     }
 
-    #[inline]
+    #[inline(always)]
     fn set(&self) -> &Set {
         match self.existing() {
             Some(set) => set,
@@ -79,7 +80,7 @@ impl<T: 'static> Owner<T> {
     }
 
     /// Creates a handle.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert(&self, value: T, created: impl Spot) -> Result<u64, (T, Exhausted)> {
         // SAFETY(I2): the set has values of `T` and is borrowed.
         unsafe { thread::insert(self.set(), value, created) }
@@ -93,19 +94,19 @@ impl<T: 'static> Owner<T> {
     }
 
     /// What a handle must be to be one of this set's. A set that was never made has none.
-    #[inline]
+    #[inline(always)]
     fn want(&self) -> Want {
         Want::Set(self.existing().map_or(u64::MAX, |set| set.id))
     }
 
     /// Looks a handle up.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, handle: u64) -> Option<Held<T>> {
         thread::get(handle, self.want()).map(Held::new)
     }
 
     /// Removes a handle.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn remove(&self, handle: u64, removed: impl Spot) -> Option<WasDropped> {
         // SAFETY(I2): the set has values of `T` and is borrowed.
         unsafe { thread::remove::<T>(handle, self.want(), removed) }
@@ -178,13 +179,13 @@ impl<T> Reserved<'_, T> {
 }
 
 /// Looks a handle up, in whatever registry of `T` it is.
-#[inline]
+#[inline(always)]
 pub(crate) fn get<T: 'static>(handle: u64) -> Option<Held<T>> {
     thread::get(handle, Want::Type).map(Held::new)
 }
 
 /// Removes a handle, in whatever registry of `T` it is.
-#[inline]
+#[inline(always)]
 pub(crate) fn remove<T: 'static>(handle: u64, removed: impl Spot) -> Option<WasDropped> {
     // SAFETY(I2): no set is named.
     unsafe { thread::remove::<T>(handle, Want::Type, removed) }

@@ -3,8 +3,9 @@
 use super::barrier;
 use super::bits;
 use super::cells::{Orphans, Record};
+use super::entry::{Entry, Gate};
 use super::page::PagePtr;
-use super::slot::Slot;
+use super::slot::{Slot, State};
 use super::space::Space;
 use super::unwind::quietly;
 use std::ptr::NonNull;
@@ -137,8 +138,11 @@ pub(crate) struct Winner {
     page: PagePtr,
     slot: NonNull<Slot>,
     handle: u64,
-    /// The groups that have looked the handle up.
-    readers: u32,
+    /// The last live state: who has looked the handle up, and how many count themselves.
+    before: State,
+    /// Whether the page is the closing thread's own.
+    own: bool,
+    limited: bool,
 }
 
 impl Winner {
@@ -146,11 +150,22 @@ impl Winner {
     ///
     /// # Safety
     ///
-    /// The page stays until the slot is closed (I2); `slot` is the handle's slot in it.
-    #[inline]
-    pub(crate) unsafe fn new(page: PagePtr, slot: &Slot, handle: u64) -> Option<Self> {
-        let before = slot.close(bits::generation(handle))?;
-        Some(Self { page, slot: NonNull::from(slot), handle, readers: before.readers() })
+    /// The page of `entry`, whose gate was open, stays until the slot is closed (I2); `slot` is the handle's slot in it.
+    #[inline(always)]
+    pub(crate) unsafe fn new(
+        entry: &Entry,
+        gate: Gate,
+        me: &Record,
+        slot: &Slot,
+        handle: u64,
+    ) -> Option<Self> {
+        let own = entry.is_owned_by(me);
+        let before = match close_plainly(entry, me, slot, handle) {
+            Some(before) => before,
+            None => close_by_exchange(entry, me, slot, handle, own)?,
+        };
+        let limited = gate.is_limited();
+        Some(Self { page: entry.page(), slot: NonNull::from(slot), handle, before, own, limited })
     }
 
     /// Looks at the cells of the page's owner and of the records in the groups that have looked this handle up.
@@ -158,23 +173,102 @@ impl Winner {
     /// Lock-free. Where one of these records is another thread's and has not been looked at lately, it makes all threads pass a barrier.
     #[inline(always)]
     pub(crate) fn finish(self, space: &Space, me: &Record, removed: u32) -> Closed {
-        let Self { page, slot: place, handle, readers } = self;
+        let Self { page, slot: place, handle, before, own, limited } = self;
         // SAFETY(I2): the slot is outstanding until this hold is given back.
-        let (header, slot) = unsafe { (page.header(), place.as_ref()) };
-        slot.set_removed(removed);
-        if header.limited {
-            // SAFETY(I2): a set outlives its shards, and a shard its outstanding slots.
-            unsafe { header.shard.as_ref().set.as_ref() }.count_out();
+        let slot = unsafe { place.as_ref() };
+        // SAFETY(I2): as above.
+        unsafe { page.history(bits::slot(handle)) }.removed(removed);
+        if limited {
+            // SAFETY(I2): the slot is outstanding.
+            unsafe { set_of(page).as_ref() }.count_out();
         }
-        if readers != 0 || !std::ptr::eq(header.owner, me) || me.find(handle).is_some() {
-            convert_all(space, header.owner, me, readers, handle, slot);
+        let alone = Closed::Alone(Alone { page, slot: place, handle });
+        if own && before.is_quiet() {
+            // Nobody else has looked it up, so only this thread's own guards are left.
+            if !me.holds(handle) {
+                return alone;
+            }
+            me.convert_own(handle, slot);
+        } else {
+            // SAFETY(I2): the slot is outstanding.
+            let owner = unsafe { page.header() }.owner;
+            convert_all(space, owner, me, before.readers(), handle, slot);
         }
         // SAFETY(I2): the slot is outstanding.
         if slot.is_alone() || unsafe { leave(page, slot) } {
-            return Closed::Alone(Alone { page, slot: place, handle });
+            return alone;
         }
         Closed::Held
     }
+}
+
+/// See [`remove_own`](super::lookup::remove_own): the part that looks at the slot.
+///
+/// # Safety
+///
+/// The page of `entry`, whose gate was open, holds values of `T`, has the handle's slot, and is of a set that is in use, without a limit. The caller has claimed `me`, and
+/// no guard.
+#[inline(always)]
+pub(super) unsafe fn own<T>(entry: &Entry, me: &Record, handle: u64, removed: u32) -> bool {
+    let (page, index, generation) = (entry.page(), bits::slot(handle), bits::generation(handle));
+    // SAFETY(I2): the caller's promise.
+    let (header, slot) = unsafe { (page.header(), page.slot::<T>(index)) };
+    // SAFETY(I2): as above.
+    let history = unsafe { page.history(index) };
+    if header.is_last(generation) || !intend(entry, me, slot, handle) {
+        return false;
+    }
+    if std::mem::needs_drop::<T>() {
+        slot.close_plainly(generation);
+        me.end_stay();
+        history.removed(removed);
+        // SAFETY(I3): closed, and nobody else has looked it up or holds it; the type is the caller's promise.
+        unsafe { Alone { page, slot: NonNull::from(slot), handle }.drop_value_as::<T>(Some(me)) };
+    } else {
+        slot.value.write();
+        // One store closes the slot and frees it. The set is in use, so the page stays afterwards.
+        // SAFETY(I8): quiet, biased to this thread, and without anything to drop; this thread's own page.
+        unsafe { page.give_back_own(slot, index, generation) };
+        me.end_stay();
+        history.removed(removed);
+    }
+    true
+}
+
+/// Closes a quiet slot of a page that is biased to this thread, without a locked instruction: the last live state, `None` where that cannot be.
+#[inline(always)]
+fn close_plainly(entry: &Entry, me: &Record, slot: &Slot, handle: u64) -> Option<State> {
+    let generation = bits::generation(handle);
+    if !intend(entry, me, slot, handle) {
+        return None;
+    }
+    slot.close_plainly(generation);
+    me.end_stay();
+    Some(State::quietly_live(generation))
+}
+
+/// Says that this thread is about to remove a quiet handle in a page that is biased to it, if it is so: from then on the handle is as good as
+/// removed, by this thread or, where this says `false`, by whoever is first. The intent has to be ended.
+#[inline(always)]
+fn intend(entry: &Entry, me: &Record, slot: &Slot, handle: u64) -> bool {
+    if !entry.bias.is_for(me) || slot.state() != State::quietly_live(bits::generation(handle)) {
+        return false;
+    }
+    me.begin_intent(handle);
+    // E13: the intent, then the bias.
+    entry.bias.is_for(me)
+}
+
+/// Closes a slot that others may close as well.
+#[cold]
+#[inline(never)]
+fn close_by_exchange(entry: &Entry, me: &Record, slot: &Slot, handle: u64, own: bool) -> Option<State> {
+    let before = if own || entry.bias.revoke(handle) { slot.close(bits::generation(handle)) } else { None };
+    if me.intent().is_some() {
+        // The bias was lost in the middle of `close_plainly`.
+        me.end_stay();
+    }
+    before
 }
 
 /// Every record that may hold the handle.

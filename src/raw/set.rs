@@ -27,6 +27,8 @@ pub(crate) struct Set {
     pub(crate) id: u64,
     pub(crate) space: &'static Space,
     pub(crate) info: &'static TypeInfo,
+    /// See [`TypeInfo::key`].
+    pub(super) key: u64,
     /// The most handles that may be live; `usize::MAX` for no limit.
     pub(crate) limit: usize,
     /// Live handles; counted only where there is a limit.
@@ -53,12 +55,6 @@ pub(crate) struct Totals {
     pub(crate) bytes: usize,
 }
 
-/// Whether the set with this identity is never dropped, so that its pages stay for ever (I2).
-#[inline]
-pub(crate) const fn is_perpetual(id: u64) -> bool {
-    id & 1 == 1
-}
-
 impl Set {
     pub(crate) fn new<T: 'static>(space: &'static Space, limit: usize, perpetual: bool) -> Self {
         Self::of(TypeInfo::of::<T>(), space, limit, perpetual)
@@ -70,6 +66,7 @@ impl Set {
             id: unique_number() << 1 | u64::from(perpetual),
             space,
             info,
+            key: info.key(),
             limit,
             live: AtomicUsize::new(0),
             deferred: AtomicUsize::new(0),
@@ -104,7 +101,6 @@ impl Set {
             shard: NonNull::from(shard),
             place,
             capacity: self.info.slots_per_page(wanted.min(size.slots)),
-            limited: self.limit != usize::MAX,
             past: self.space.past(place),
             last_generation: size.last_generation,
             seed: self.space.place_seed(place),
@@ -114,7 +110,8 @@ impl Set {
             return Err(Exhausted::Memory);
         };
         pages.push(page);
-        self.space.install(place, page, self.id);
+        // SAFETY(I2): just made.
+        unsafe { self.space.install(page, self) };
         Ok(page)
     }
 
@@ -154,7 +151,7 @@ impl Set {
             let header = unsafe { page.header() };
             totals.created += header.created();
             outstanding += header.outstanding();
-            totals.bytes += self.info.page_layout(header.capacity).map_or(0, |layout| layout.size());
+            totals.bytes += self.info.page_size(header.capacity);
         }
         totals.pages = pages.len();
         totals.live = (outstanding as usize).saturating_sub(totals.deferred);
@@ -177,10 +174,11 @@ impl Set {
                     continue;
                 }
                 let handle = header.handle(index, state.generation());
+                let entry = self.space.entry(handle);
                 let mut closed = None;
                 with_record(&mut |me| {
                     // SAFETY(I2): as above.
-                    let winner = unsafe { Winner::new(page, slot, handle) };
+                    let winner = unsafe { Winner::new(entry, entry.gate(), me, slot, handle) };
                     closed = winner.map(|winner| (winner.finish(self.space, me, removed), me));
                 });
                 let Some((Closed::Alone(alone), me)) = closed else {

@@ -84,7 +84,7 @@ impl Shard {
             // SAFETY(I2): the caller's promise.
             let header = unsafe { page.header() };
             // SAFETY(I6): the caller's promise; the free list is empty where it primes.
-            if header.has_free() || unsafe { page.prime() } {
+            if header.has_free() || unsafe { page.prime(self.set.as_ref().space) } {
                 return Ok(page);
             }
             header.set_listed(false);
@@ -118,7 +118,7 @@ impl Shard {
             // SAFETY(I2): the caller's promise, also for the new page.
             unsafe { page.header() }.set_listed(true);
             // SAFETY(I6): the caller's promise. A place whose slots are all retired primes none: the next, then.
-            if unsafe { page.prime() } {
+            if unsafe { page.prime(set.space) } {
                 return Ok(page);
             }
         }
@@ -153,6 +153,8 @@ impl Shard {
     /// # Safety
     ///
     /// The caller owns the shard (I6); the page is the shard's, stays (I2), and is neither current nor listed.
+    #[cold]
+    #[inline(never)]
     pub(super) unsafe fn list(&self, page: PagePtr) {
         // SAFETY(I2): the caller's promise.
         let header = unsafe { page.header() };

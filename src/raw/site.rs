@@ -66,17 +66,30 @@ impl Site {
 pub(crate) trait Spot: Copy {
     /// Its number, always the same. One load, where it is known and alone in its place. Lock-free.
     fn number(self) -> u32;
+
+    /// Its number, where that takes no more than one load.
+    fn known(self) -> Option<u32>;
+}
+
+/// Where a `Location` is looked for first. They lie side by side, so that neighbours have places of their own without any hashing.
+#[inline(always)]
+fn start(location: &'static Location<'static>) -> usize {
+    ptr::from_ref(location).addr() / align_of::<Location<'static>>() % SITES
 }
 
 impl Spot for &'static Location<'static> {
     #[inline]
     fn number(self) -> u32 {
-        let start = index(ptr::from_ref(self).addr());
+        self.known().unwrap_or_else(|| {
+            search(start(self), |known| ptr::eq(known.as_ptr().cast(), self), || NonNull::from(self).cast())
+        })
+    }
+
+    #[inline(always)]
+    fn known(self) -> Option<u32> {
+        let start = start(self);
         // Relaxed: a `Location` is constant, and only its address is compared.
-        if ptr::eq(TABLE[start].load(Ordering::Relaxed).cast(), self) {
-            return start as u32 + 1;
-        }
-        search(start, |known| ptr::eq(known.as_ptr().cast(), self), || NonNull::from(self).cast())
+        ptr::eq(TABLE[start].load(Ordering::Relaxed).cast(), self).then_some(start as u32 + 1)
     }
 }
 
@@ -91,28 +104,42 @@ pub(crate) struct Line<'a> {
 }
 
 #[cfg(feature = "capi")]
+impl Line<'_> {
+    fn key(self) -> usize {
+        self.file.as_ptr().addr()
+    }
+
+    /// Where it is looked for first. Lines of one file are neighbours, and so are addresses of names: both are spread.
+    fn start(self) -> usize {
+        index(self.key() ^ (self.line as usize) << 16)
+    }
+
+    fn is(self, known: NonNull<()>) -> bool {
+        let is_foreign = known.addr().get() & FOREIGN != 0;
+        let foreign = known.as_ptr().map_addr(|address| address & !FOREIGN).cast::<Foreign>();
+        // SAFETY(I7): an entry with the mark is the address of one that was leaked.
+        is_foreign && unsafe { ((*foreign).key, (*foreign).line) == (self.key(), self.line) }
+    }
+}
+
+#[cfg(feature = "capi")]
 impl Spot for Line<'_> {
     #[inline]
     fn number(self) -> u32 {
-        let key = self.file.as_ptr().addr();
-        let same = |known: NonNull<()>| {
-            let is_foreign = known.addr().get() & FOREIGN != 0;
-            let foreign = known.as_ptr().map_addr(|address| address & !FOREIGN).cast::<Foreign>();
-            // SAFETY(I7): an entry with the mark is the address of one that was leaked.
-            is_foreign && unsafe { ((*foreign).key, (*foreign).line) == (key, self.line) }
-        };
-        // Lines of one file are neighbours, and so are addresses of names: both are spread.
-        let start = index(key ^ (self.line as usize) << 16);
-        // Acquire (E11): what it points to is visible.
-        if NonNull::new(TABLE[start].load(Ordering::Acquire)).is_some_and(same) {
-            return start as u32 + 1;
-        }
         let copy = || {
             let file = self.file.to_string_lossy().into_owned().into_boxed_str();
-            let foreign = Box::leak(Box::new(Foreign { key, file, line: self.line }));
+            let foreign = Box::leak(Box::new(Foreign { key: self.key(), file, line: self.line }));
             NonNull::from(foreign).cast::<()>().map_addr(|address| address | FOREIGN)
         };
-        search(start, same, copy)
+        self.known().unwrap_or_else(|| search(self.start(), |known| self.is(known), copy))
+    }
+
+    #[inline]
+    fn known(self) -> Option<u32> {
+        let start = self.start();
+        // Acquire (E11): what it points to is visible.
+        let known = NonNull::new(TABLE[start].load(Ordering::Acquire))?;
+        self.is(known).then_some(start as u32 + 1)
     }
 }
 
@@ -137,6 +164,11 @@ impl Spot for Nowhere {
             NO_SITE => find(),
             number => number,
         }
+    }
+
+    #[inline]
+    fn known(self) -> Option<u32> {
+        Some(self.number())
     }
 }
 

@@ -1,16 +1,18 @@
-//! A slot: the state word, the two sites, and (after them, in the page) the value.
+//! A slot: the state word, and (after it, in the page) the value.
 //!
 //! # The state word
 //!
 //! ```text
-//! 63            33 32 31 30          23 22                     0
-//! +---------------+-----+--------------+-----------------------+
-//! | generation 31 | 00  |         0          |    next 13      |  VACANT
-//! | generation 31 | 01  |  readers 8   |      holds 23         |  LIVE
-//! | generation 31 | 10  |             holds 31                 |  CLOSED
-//! | generation 31 | 11  |                0                     |  RESERVED
-//! +---------------+-----+--------------------------------------+
+//! 63  62        55 54               32 31 30            0
+//! +---+-----------+-------------------+---+---------------+
+//! | 0 |     0            |  next 13   | 0 | generation 31 |  VACANT
+//! | 0 | readers 8 |     holds 23      | 1 | generation 31 |  LIVE
+//! | 1 |          holds 31             | 0 | generation 31 |  CLOSED
+//! | 0 | 1 |         0                 | 0 | generation 31 |  RESERVED
+//! +---+-----------+-------------------+---+---------------+
 //! ```
+//!
+//! So one comparison of 32 bits says whether a slot is live with a generation, and one of 64 whether nobody but its creator has to do with it.
 //!
 //! | phase | value | generation | a lookup | who may change the word |
 //! |---|---|---|---|---|
@@ -26,18 +28,26 @@
 use super::bits;
 use crate::sync::{AtomicU64, Ordering, Track, close};
 
-const PHASE_SHIFT: u32 = bits::GENERATION_BITS;
-const GENERATION_SHIFT: u32 = PHASE_SHIFT + 2;
-const READER_SHIFT: u32 = 23;
-const LIVE_HOLDS: u64 = (1 << READER_SHIFT) - 1;
-const LOW: u64 = (1 << PHASE_SHIFT) - 1;
-const NEXT: u64 = (1 << (bits::SLOT_BITS + 1)) - 1;
+const LIVE: u64 = 1 << bits::GENERATION_BITS;
+const CLOSED: u64 = 1 << 63;
+const RESERVED: u64 = 1 << 62;
+/// What the upper half counts in: a hold, or an index.
+const UPPER_SHIFT: u32 = 32;
+const ONE: u64 = 1 << UPPER_SHIFT;
+const READER_SHIFT: u32 = UPPER_SHIFT + 23;
+const LIVE_HOLDS: u64 = (1 << (READER_SHIFT - UPPER_SHIFT)) - 1;
+const CLOSED_HOLDS: u64 = (1 << 31) - 1;
 
 /// Groups into which readers are hashed: one bit each in a live state word.
-pub(crate) const READER_GROUPS: u32 = PHASE_SHIFT - READER_SHIFT;
+pub(crate) const READER_GROUPS: u32 = 63 - READER_SHIFT;
+
+/// The bit of a group of readers.
+pub(crate) const fn reader_bit(group: u32) -> u64 {
+    1 << (READER_SHIFT + group)
+}
 
 const _: () = assert!(READER_GROUPS == 8);
-const _: () = assert!(GENERATION_SHIFT + bits::GENERATION_BITS == 64);
+const _: () = assert!(bits::GENERATION_BITS == 31);
 
 /// What a slot is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,24 +67,34 @@ pub(crate) enum Phase {
 pub(crate) struct State(u64);
 
 impl State {
-    const fn new(generation: u32, phase: Phase, low: u64) -> Self {
-        Self((generation as u64) << GENERATION_SHIFT | (phase as u64) << PHASE_SHIFT | low)
+    /// `upper` is what the phase has above the generation: holds, or the next free slot.
+    const fn new(generation: u32, phase: Phase, upper: u64) -> Self {
+        let phase = match phase {
+            Phase::Vacant => 0,
+            Phase::Live => LIVE,
+            Phase::Closed => CLOSED,
+            Phase::Reserved => RESERVED,
+        };
+        Self(generation as u64 | phase | upper << UPPER_SHIFT)
     }
 
     /// The generation that was issued last, or is issued now.
     #[inline]
     pub(crate) const fn generation(self) -> u32 {
-        (self.0 >> GENERATION_SHIFT) as u32
+        (self.0 & (LIVE - 1)) as u32
     }
 
     /// What the slot is doing.
     #[inline]
     pub(crate) const fn phase(self) -> Phase {
-        match (self.0 >> PHASE_SHIFT) & 3 {
-            0 => Phase::Vacant,
-            1 => Phase::Live,
-            2 => Phase::Closed,
-            _ => Phase::Reserved,
+        if self.0 & LIVE != 0 {
+            Phase::Live
+        } else if self.0 & CLOSED != 0 {
+            Phase::Closed
+        } else if self.0 & RESERVED != 0 {
+            Phase::Reserved
+        } else {
+            Phase::Vacant
         }
     }
 
@@ -86,27 +106,27 @@ impl State {
     /// Live, with this very generation.
     #[inline]
     const fn is_live(self, generation: u32) -> bool {
-        self.0 >> PHASE_SHIFT == (generation as u64) << 2 | Phase::Live as u64
+        self.0 as u32 == generation | LIVE as u32
     }
 
     /// The groups of readers that have looked this handle up; meaningful when live.
     #[inline]
     pub(crate) const fn readers(self) -> u32 {
-        ((self.0 & LOW) >> READER_SHIFT) as u32
+        (self.0 >> READER_SHIFT) as u32
     }
 
-    /// Whether a reader of this group has looked this handle up; meaningful when live.
-    #[inline]
-    pub(crate) const fn has_reader(self, group: u32) -> bool {
-        self.0 >> READER_SHIFT >> group & 1 == 1
+    /// Whether a reader of the group with this bit has looked this handle up; meaningful when live.
+    #[inline(always)]
+    pub(crate) const fn has_reader(self, bit: u64) -> bool {
+        self.0 & bit != 0
     }
 
     /// The counted holds.
     #[inline]
     pub(crate) const fn holds(self) -> u64 {
         match self.phase() {
-            Phase::Live => self.0 & LIVE_HOLDS,
-            Phase::Closed => self.0 & LOW,
+            Phase::Live => self.0 >> UPPER_SHIFT & LIVE_HOLDS,
+            Phase::Closed => self.0 >> UPPER_SHIFT & CLOSED_HOLDS,
             Phase::Vacant | Phase::Reserved => 0,
         }
     }
@@ -116,40 +136,35 @@ impl State {
         self.holds() == LIVE_HOLDS
     }
 
-    /// The next free slot's index plus one; meaningful when vacant.
+    /// Nobody counts itself, and no other thread has looked the handle up; meaningful when live.
     #[inline]
-    const fn next(self) -> u32 {
-        (self.0 & NEXT) as u32
+    pub(crate) const fn is_quiet(self) -> bool {
+        self.0 >> UPPER_SHIFT == 0
+    }
+
+    /// Live with this generation, and quiet.
+    #[inline]
+    pub(crate) const fn quietly_live(generation: u32) -> Self {
+        Self::new(generation, Phase::Live, 0)
     }
 }
 
-/// The fixed part of a slot, 16 bytes; the value follows at the type's offset.
+/// The fixed part of a slot, 8 bytes; the value follows at the type's offset.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Slot {
     state: AtomicU64,
-    /// Where the last handle was created (low half) and removed (high half), as site numbers.
-    sites: AtomicU64,
     /// Stands for the value in models.
     pub(crate) value: Track,
 }
 
 #[cfg(not(haft_loom))]
-const _: () = assert!(size_of::<Slot>() == 16);
-
-/// Two site numbers as they were stored together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sites {
-    /// Where the handle was created; 0 where that is not known (yet).
-    pub(crate) created: u32,
-    /// Where it was removed; 0 while it is live.
-    pub(crate) removed: u32,
-}
+const _: () = assert!(size_of::<Slot>() == 8);
 
 impl Slot {
     /// A slot that was never used.
     pub(crate) fn new() -> Self {
-        Self { state: AtomicU64::new(0), sites: AtomicU64::new(0), value: Track::new() }
+        Self { state: AtomicU64::new(0), value: Track::new() }
     }
 
     /// The state now. Acquire (E1, E6): what the state says about the value is visible after it.
@@ -179,7 +194,8 @@ impl Slot {
         let state = State(self.state.load(Ordering::Relaxed));
         debug_assert_eq!(state.phase(), Phase::Vacant);
         debug_assert!(state.generation() < bits::MAX_GENERATION);
-        (state.generation() + 1, state.next())
+        // A vacant word has nothing beside the two.
+        (state.0 as u32 + 1, (state.0 >> UPPER_SHIFT) as u32)
     }
 
     /// Marks a popped slot as being issued: lookups fail until [`Slot::open`].
@@ -190,13 +206,9 @@ impl Slot {
     /// Opens the slot to lookups; the value is in place. The creator calls it, once.
     ///
     /// Release (E1): publishes the value; pairs with the loads in [`Slot::look`] and [`Slot::hold`].
-    /// The site is stored after the state, so that whoever still sees the old state after reading
-    /// the sites has read the old sites (E11).
     #[inline]
-    pub(crate) fn open(&self, generation: u32, created: u32) {
+    pub(crate) fn open(&self, generation: u32) {
         self.state.store(State::new(generation, Phase::Live, 0).0, Ordering::Release);
-        // Release (E11): pairs with the Acquire in `sites`.
-        self.sites.store(u64::from(created), Ordering::Release);
     }
 
     /// Makes a popped or exclusively held slot vacant, linked to `next`.
@@ -224,10 +236,10 @@ impl Slot {
     /// `false` where the handle is not live any more. `SeqCst` (E3) as for [`Slot::look`]: a success is
     /// before the close, which therefore sees the bit, and the cell that was published before it.
     #[cold]
-    pub(crate) fn join(&self, generation: u32, group: u32) -> bool {
+    pub(crate) fn join(&self, generation: u32, bit: u64) -> bool {
         let mut state = State(self.state.load(Ordering::SeqCst));
         while state.is_live(generation) {
-            let joined = state.0 | 1 << (READER_SHIFT + group);
+            let joined = state.0 | bit;
             match close(&self.state, state.0, joined) {
                 Ok(_) => return true,
                 Err(now) => state = State(now),
@@ -246,8 +258,12 @@ impl Slot {
             if state.is_full() {
                 return Some(false);
             }
-            match self.state.compare_exchange_weak(state.0, state.0 + 1, Ordering::Acquire, Ordering::Acquire)
-            {
+            match self.state.compare_exchange_weak(
+                state.0,
+                state.0 + ONE,
+                Ordering::Acquire,
+                Ordering::Acquire,
+            ) {
                 Ok(_) => return Some(true),
                 Err(now) => state = State(now),
             }
@@ -265,13 +281,17 @@ impl Slot {
             let full = match state.phase() {
                 Phase::Live => LIVE_HOLDS,
                 // The other half is for the readers that removers count.
-                _ => LOW / 2,
+                _ => CLOSED_HOLDS / 2,
             };
             if state.holds() == full {
                 return false;
             }
-            match self.state.compare_exchange_weak(state.0, state.0 + 1, Ordering::Relaxed, Ordering::Relaxed)
-            {
+            match self.state.compare_exchange_weak(
+                state.0,
+                state.0 + ONE,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return true,
                 Err(now) => state = State(now),
             }
@@ -283,7 +303,7 @@ impl Slot {
     /// Release (E6): the holder's use of the value comes before its drop; Acquire (E6): the last one sees
     /// every other holder's use.
     pub(crate) fn give_back(&self) -> bool {
-        let before = State(self.state.fetch_sub(1, Ordering::AcqRel));
+        let before = State(self.state.fetch_sub(ONE, Ordering::AcqRel));
         debug_assert!(before.holds() > 0);
         before.phase() == Phase::Closed && before.holds() == 1
     }
@@ -306,6 +326,14 @@ impl Slot {
         None
     }
 
+    /// As [`Slot::close`], by the owner of a biased page, who has found the slot quiet and said what it intends (E13).
+    ///
+    /// Release (E13): before the end of the intent.
+    #[inline]
+    pub(crate) fn close_plainly(&self, generation: u32) {
+        self.state.store(State::new(generation, Phase::Closed, 1).0, Ordering::Release);
+    }
+
     /// Whether the caller's hold is the only one left on a closed slot.
     ///
     /// Acquire (E6): the holds that were given back are seen with everything before them.
@@ -313,41 +341,19 @@ impl Slot {
     pub(crate) fn is_alone(&self) -> bool {
         let state = State(self.state.load(Ordering::Acquire));
         debug_assert_eq!(state.phase(), Phase::Closed);
-        state.0 & LOW == 1
+        state.holds() == 1
     }
 
     /// Adds a hold to a closed slot on behalf of a reader whose cell is about to be converted (E4).
     ///
     /// Relaxed: the conversion of the cell releases it. The caller has a hold of its own.
     pub(crate) fn hold_for_reader(&self) {
-        self.state.fetch_add(1, Ordering::Relaxed);
+        self.state.fetch_add(ONE, Ordering::Relaxed);
     }
 
     /// Takes back what [`Slot::hold_for_reader`] added; the caller's own hold keeps it from being the last.
     pub(crate) fn unhold_for_reader(&self) {
-        self.state.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// Records where the handle was removed; the winner of [`Slot::close`] calls it.
-    #[inline]
-    pub(crate) fn set_removed(&self, removed: u32) {
-        let created = self.sites.load(Ordering::Relaxed) as u32;
-        // Release (E11): after the state, as in `open`.
-        self.sites.store(u64::from(created) | u64::from(removed) << 32, Ordering::Release);
-    }
-
-    /// Records the line of a reservation that was given up, as both; its owner calls it before the slot is vacant again.
-    pub(crate) fn set_given_up(&self, site: u32) {
-        // Release (E11): after the state.
-        self.sites.store(u64::from(site) | u64::from(site) << 32, Ordering::Release);
-    }
-
-    /// Both sites, as they were stored together.
-    ///
-    /// Acquire (E11): a state that is read after this is not older than the sites are.
-    pub(crate) fn sites(&self) -> Sites {
-        let sites = self.sites.load(Ordering::Acquire);
-        Sites { created: sites as u32, removed: (sites >> 32) as u32 }
+        self.state.fetch_sub(ONE, Ordering::Relaxed);
     }
 }
 
@@ -367,11 +373,11 @@ mod tests {
             assert!(slot.look(generation).is_none());
             assert!(slot.hold(generation).is_none());
             assert!(slot.close(generation).is_none());
-            assert!(!slot.join(generation, 0));
+            assert!(!slot.join(generation, reader_bit(0)));
         }
         slot.reserve(7);
         assert!(slot.look(7).is_none());
-        slot.open(7, 1);
+        slot.open(7);
         assert!(slot.look(7).is_some());
         assert!(slot.look(6).is_none() && slot.look(8).is_none());
     }
@@ -380,7 +386,7 @@ mod tests {
     fn i4_holds_stop_at_their_limit_and_never_run_over() {
         let slot = slot();
         slot.prime(1, 0);
-        slot.open(1, 1);
+        slot.open(1);
         let almost = State::new(1, Phase::Live, LIVE_HOLDS - 1);
         slot.state.store(almost.0, Ordering::Relaxed);
         assert_eq!(slot.hold(1), Some(true));
@@ -399,9 +405,9 @@ mod tests {
     fn s4_one_close_wins_and_the_last_hold_is_told() {
         let slot = slot();
         slot.prime(3, 0);
-        slot.open(3, 1);
+        slot.open(3);
         assert_eq!(slot.hold(3), Some(true));
-        assert!(slot.join(3, 5));
+        assert!(slot.join(3, reader_bit(5)));
         let before = slot.close(3).unwrap();
         assert_eq!((before.readers(), before.holds()), (1 << 5, 1));
         assert!(slot.close(3).is_none());

@@ -7,7 +7,8 @@
 use super::barrier;
 use super::bits;
 use super::cells::Record;
-use super::page::{Page, PagePtr, first_generation, mix};
+use super::entry::{Entry, Gate};
+use super::page::{PagePtr, first_generation, mix};
 use super::past::Past;
 use super::set::Set;
 use super::slot::READER_GROUPS;
@@ -28,14 +29,6 @@ const SHARD_PLACES: u32 = 1;
 
 /// One part in so many of all shards is kept for threads that have none of their own.
 const COMMON_PART: u32 = 16;
-
-/// One place of the table.
-#[derive(Debug)]
-struct Entry {
-    page: AtomicPtr<Page>,
-    /// The identity of the registry whose page it is; 0 while there is none.
-    set: AtomicU64,
-}
 
 /// How large a space is; the real one uses the whole layout.
 #[derive(Clone, Copy, Debug)]
@@ -103,8 +96,7 @@ impl Space {
     #[cfg(not(haft_loom))]
     pub(crate) const fn new() -> Self {
         Self {
-            entries: [const { Entry { page: AtomicPtr::new(ptr::null_mut()), set: AtomicU64::new(0) } };
-                PLACES],
+            entries: [const { Entry::empty() }; PLACES],
             pasts: [const { AtomicPtr::new(ptr::null_mut()) }; PLACES],
             records: [const { AtomicPtr::new(ptr::null_mut()) }; READER_GROUPS as usize],
             record_count: AtomicU32::new(0),
@@ -121,10 +113,7 @@ impl Space {
     #[cfg(haft_loom)]
     pub(crate) fn new(size: Size) -> Self {
         Self {
-            entries: std::array::from_fn(|_| Entry {
-                page: AtomicPtr::new(ptr::null_mut()),
-                set: AtomicU64::new(0),
-            }),
+            entries: std::array::from_fn(|_| Entry::empty()),
             pasts: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
             records: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
             record_count: AtomicU32::new(0),
@@ -164,23 +153,36 @@ impl Space {
 
     // ---- lookups ----
 
-    /// The page at a handle's place.
-    ///
-    /// `SeqCst` (E9): after a publication, so that whoever takes the page out of the table sees the cell. Acquire (E2): its
-    /// header is visible.
+    /// What the table says of a handle's place.
+    #[inline(always)]
+    pub(crate) fn entry(&self, handle: u64) -> &Entry {
+        &self.entries[bits::place(handle) as usize % PLACES]
+    }
+
+    /// The page at a handle's place. The caller keeps it, or will look at it only if it does.
     #[inline]
     pub(crate) fn page(&self, handle: u64) -> Option<PagePtr> {
-        PagePtr::from_ptr(self.entry(bits::place(handle)).page.load(Ordering::SeqCst))
+        let entry = self.entry(handle);
+        (!entry.gate().is_closed()).then(|| entry.page())
     }
 
-    /// The identity of the registry at a handle's place, 0 for none. Acquire (E2): its page is visible.
-    #[inline]
+    /// The identity of the registry at a handle's place, 0 for none.
     pub(crate) fn set_id(&self, handle: u64) -> u64 {
-        self.entry(bits::place(handle)).set.load(Ordering::Acquire)
+        self.entry(handle).gate().set_id()
     }
 
-    #[inline]
-    fn entry(&self, place: u32) -> &Entry {
+    /// Slots at a place that others may look at.
+    pub(crate) fn ready(&self, place: u32) -> u32 {
+        self.at(place).gate().ready()
+    }
+
+    /// Lets others look at more slots. The place's owner calls it.
+    pub(crate) fn set_ready(&self, place: u32, ready: u32) {
+        let entry = self.at(place);
+        entry.open(entry.gate().with_ready(ready));
+    }
+
+    fn at(&self, place: u32) -> &Entry {
         &self.entries[place as usize % PLACES]
     }
 
@@ -338,18 +340,25 @@ impl Space {
         self.unused.lock().as_ref().map_or(0, |unused| unused.threads.0)
     }
 
-    /// Puts a page into the table.
+    /// Puts a page into the table, with no slots ready.
     ///
-    /// Release (E2): the page's header comes before the entry, and the page before the registry's identity.
-    pub(crate) fn install(&self, place: u32, page: PagePtr, set_id: u64) {
-        let entry = self.entry(place);
-        entry.page.store(page.as_ptr(), Ordering::Release);
-        entry.set.store(set_id, Ordering::Release);
+    /// # Safety
+    ///
+    /// The page was just made, for this place.
+    pub(crate) unsafe fn install(&self, page: PagePtr, set: &Set) {
+        // SAFETY(I2): just made.
+        let header = unsafe { page.header() };
+        // Nobody claims the common record, so a bias to it would only be in the way.
+        let is_common = ptr::eq(self.common.load(Ordering::Relaxed), header.owner);
+        let shared = is_common || !barrier::is_available();
+        let gate = Gate::new(set.id, set.limit != usize::MAX);
+        self.at(header.place).install(page, header, gate, set.key, shared);
     }
 
     /// Whether the page is in the table at this place.
     pub(crate) fn has(&self, place: u32, page: PagePtr) -> bool {
-        ptr::eq(self.entry(place).page.load(Ordering::Relaxed), page.as_ptr())
+        let entry = self.at(place);
+        !entry.gate().is_closed() && entry.page() == page
     }
 
     /// Takes a page out of the table and keeps its generations in mind: `false` where there is no memory for that, and nothing is done. Afterwards [`Space::is_kept`] tells when it
@@ -368,10 +377,7 @@ impl Space {
         // Release (E2): pairs with the Acquire in `past`.
         self.pasts[header.place as usize % PLACES].store(ptr::from_ref(past).cast_mut(), Ordering::Release);
         self.created.fetch_add(header.created(), Ordering::Relaxed);
-        let entry = self.entry(header.place);
-        entry.set.store(0, Ordering::Relaxed);
-        // SeqCst (E9): before the cells are looked at. Release: whoever sees the empty entry sees the past.
-        entry.page.store(ptr::null_mut(), Ordering::SeqCst);
+        self.at(header.place).close();
         true
     }
 

@@ -50,7 +50,8 @@ fn of_page(page: PagePtr, each: &mut dyn FnMut(Seen)) {
     // SAFETY(I2): the caller keeps the page.
     let header = unsafe { page.header() };
     let visit = |index, slot: &super::slot::Slot, phase| {
-        let sites = slot.sites();
+        // SAFETY(I2): the caller keeps the page; the slot is ready.
+        let sites = unsafe { page.history(index) }.sites();
         let state = slot.state();
         // Between the two looks the slot may have changed hands; then it is neither the one nor the other.
         if state.phase() != phase {
@@ -77,7 +78,7 @@ pub(crate) fn totals() -> Totals {
             let header = unsafe { page.header() };
             totals.pages += 1;
             totals.created += header.created();
-            totals.bytes += header.info.page_layout(header.capacity).map_or(0, |layout| layout.size());
+            totals.bytes += header.info.page_size(header.capacity);
             of_page(page, &mut |found| {
                 if found.held {
                     totals.deferred += 1;

@@ -19,6 +19,7 @@
 use super::cells::Record;
 use super::create;
 use super::exit;
+use super::layout::key_of;
 use super::lookup::{self, Hold, Want};
 use super::page::PagePtr;
 use super::set::Set;
@@ -29,7 +30,6 @@ use crate::sync::{Mutex, thread_local};
 use std::any::TypeId;
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
 use std::panic::catch_unwind;
 use std::ptr::NonNull;
 use thread_local::ThreadLocal;
@@ -51,9 +51,9 @@ struct Local {
     bound: Cell<bool>,
     ended: Cell<bool>,
     /// Current pages by the set's identity. Only valid while bound.
-    by_set: [Cell<(u64, Option<PagePtr>)>; PAGES],
-    /// Current pages of default registries by type. Only valid while bound.
-    by_type: [Cell<(Option<TypeId>, Option<PagePtr>)>; PAGES],
+    by_set: [Cell<(u64, PagePtr)>; PAGES],
+    /// Current pages of default registries by the type's key; key 0 without a page. Only valid while bound.
+    by_type: [Cell<(u64, PagePtr)>; PAGES],
 }
 
 thread_local! {
@@ -62,8 +62,8 @@ thread_local! {
             record: Cell::new(None),
             bound: Cell::new(false),
             ended: Cell::new(false),
-            by_set: [const { Cell::new((0, None)) }; PAGES],
-            by_type: [const { Cell::new((None, None)) }; PAGES],
+            by_set: [const { Cell::new((0, PagePtr::NONE)) }; PAGES],
+            by_type: [const { Cell::new((0, PagePtr::NONE)) }; PAGES],
         }
     };
 
@@ -105,12 +105,12 @@ fn watch() -> bool {
 
 impl Local {
     fn forget_pages(&self) {
-        self.by_set.iter().for_each(|entry| entry.set((0, None)));
-        self.by_type.iter().for_each(|entry| entry.set((None, None)));
+        self.by_set.iter().for_each(|entry| entry.set((0, PagePtr::NONE)));
+        self.by_type.iter().for_each(|entry| entry.set((0, PagePtr::NONE)));
     }
 
     fn remember(&self, set: &Set, page: Option<PagePtr>) {
-        self.by_set[set_index(set)].set((set.id, page));
+        self.by_set[set_index(set)].set(page.map_or((0, PagePtr::NONE), |page| (set.id, page)));
     }
 
     /// Claims a record for this thread's cells. `None` where the thread is ending.
@@ -242,6 +242,19 @@ fn get_borrowed<T: 'static>(handle: u64, want: Want) -> Option<Hold<T>> {
 /// Where `want` names a set, that set is in use and holds values of `T`.
 #[inline(always)]
 pub(crate) unsafe fn remove<T: 'static>(handle: u64, want: Want, removed: impl Spot) -> Option<bool> {
+    if let Some(me) = me()
+        && let Some(removed) = removed.known()
+        // SAFETY(I2): the caller's promise.
+        && unsafe { lookup::remove_own::<T>(&SPACE, me, handle, want, removed) }
+    {
+        return Some(true);
+    }
+    // SAFETY(I2): the caller's promise.
+    unsafe { remove_slowly::<T>(handle, want, removed) }
+}
+
+#[inline(never)]
+unsafe fn remove_slowly<T: 'static>(handle: u64, want: Want, removed: impl Spot) -> Option<bool> {
     let removed = removed.number();
     match me() {
         // SAFETY(I2): the caller's promise; the page was checked to hold values of `T`.
@@ -332,26 +345,23 @@ pub(crate) fn with_stay<R>(handle: u64, operation: impl FnOnce() -> R) -> R {
 #[inline(always)]
 pub(crate) unsafe fn insert<T>(set: &Set, value: T, created: impl Spot) -> Result<u64, (T, Exhausted)> {
     let local = local();
-    if let (id, Some(page)) = local.by_set[set_index(set)].get()
-        && id == set.id
+    let (id, page) = local.by_set[set_index(set)].get();
+    if id == set.id
+        && let Some(site) = created.known()
         // SAFETY(I6): the shortcut is of this thread's own shard; the set is in use (I2).
         && let Some(popped) = unsafe { page.pop::<T>() }
     {
         // SAFETY(I3): just popped.
-        return Ok(unsafe { create::fill(popped, value, created.number()) });
+        return Ok(unsafe { create::fill(popped, value, site) });
     }
     // SAFETY(I2): the caller's promise.
-    unsafe { insert_slowly(local, set, value, created) }
+    unsafe { insert_slowly(set, value, created) }
 }
 
 #[cold]
 #[inline(never)]
-unsafe fn insert_slowly<T>(
-    local: &Local,
-    set: &Set,
-    value: T,
-    created: impl Spot,
-) -> Result<u64, (T, Exhausted)> {
+unsafe fn insert_slowly<T>(set: &Set, value: T, created: impl Spot) -> Result<u64, (T, Exhausted)> {
+    let local = local();
     // SAFETY(I2): the caller's promise.
     match unsafe { pop::<T>(local, set, |page| local.remember(set, page)) } {
         // SAFETY(I3): just popped.
@@ -368,27 +378,37 @@ unsafe fn insert_slowly<T>(
 #[inline(always)]
 pub(crate) fn insert_default<T: 'static>(value: T, created: impl Spot) -> Result<u64, (T, Exhausted)> {
     let local = local();
-    if let (Some(id), Some(page)) = local.by_type[type_index::<T>()].get()
-        && id == TypeId::of::<T>()
+    let (key, page) = local.by_type[type_index::<T>()].get();
+    if key == key_of::<T>()
+        && let Some(site) = created.known()
         // SAFETY(I6): the shortcut is of this thread's own shard; default registries are never dropped (I2).
         && let Some(popped) = unsafe { page.pop::<T>() }
     {
         // SAFETY(I3): just popped.
-        return Ok(unsafe { create::fill(popped, value, created.number()) });
+        return Ok(unsafe { create::fill(popped, value, site) });
     }
-    insert_default_slowly(local, value, created)
+    insert_default_slowly(value, created)
 }
 
 #[cold]
 #[inline(never)]
-fn insert_default_slowly<T: 'static>(
-    local: &Local,
-    value: T,
-    created: impl Spot,
-) -> Result<u64, (T, Exhausted)> {
-    let remember = |page| local.by_type[type_index::<T>()].set((Some(TypeId::of::<T>()), page));
+fn insert_default_slowly<T: 'static>(value: T, created: impl Spot) -> Result<u64, (T, Exhausted)> {
+    let local = local();
+    let shortcut = &local.by_type[type_index::<T>()];
+    // Mostly it is only the other free list's turn.
+    let (key, page) = shortcut.get();
+    if key == key_of::<T>()
+        // SAFETY(I6): as in `insert_default`.
+        && let Some(popped) = unsafe { page.pop_again::<T>() }
+    {
+        // SAFETY(I3): just popped.
+        return Ok(unsafe { create::fill(popped, value, created.number()) });
+    }
+    let set = default_set::<T>();
+    let remember =
+        |page: Option<PagePtr>| shortcut.set(page.map_or((0, PagePtr::NONE), |page| (set.key, page)));
     // SAFETY(I2): default registries are never dropped.
-    match unsafe { pop::<T>(local, default_set::<T>(), remember) } {
+    match unsafe { pop::<T>(local, set, remember) } {
         // SAFETY(I3): just popped.
         Ok(popped) => Ok(unsafe { create::fill(popped, value, created.number()) }),
         Err(why) => Err((value, why)),
@@ -464,24 +484,9 @@ fn set_index(set: &Set) -> usize {
     (set.id >> 1) as usize % PAGES
 }
 
-#[inline]
+#[inline(always)]
 fn type_index<T: 'static>() -> usize {
-    /// Takes a `TypeId`'s own bits as its hash; they are a hash already.
-    struct Bits(u64);
-    impl Hasher for Bits {
-        fn finish(&self) -> u64 {
-            self.0
-        }
-        fn write(&mut self, bytes: &[u8]) {
-            bytes.iter().for_each(|byte| self.0 = self.0 << 8 ^ self.0 >> 56 ^ u64::from(*byte));
-        }
-        fn write_u64(&mut self, bits: u64) {
-            self.0 ^= bits;
-        }
-    }
-    let mut bits = Bits(0);
-    TypeId::of::<T>().hash(&mut bits);
-    bits.finish() as usize % PAGES
+    (key_of::<T>() >> 1) as usize % PAGES
 }
 
 /// Shards given to threads, and records made.

@@ -197,9 +197,10 @@ fn e11_sites_are_never_those_of_another_handle() {
         order.race(
             move || {
                 // As `explain` does: the sites, then the state. While that is still the old one, so are the sites.
-                let slot = world.slot(old);
-                let sites = slot.sites();
-                if slot.state().generation() == bits::generation(old) {
+                let page = world.space.page(old).expect("the page is the set's");
+                // SAFETY(I2): the set is in use.
+                let sites = unsafe { page.history(bits::slot(old)) }.sites();
+                if world.slot(old).state().generation() == bits::generation(old) {
                     assert_eq!((sites.created, sites.removed), (1, 2));
                 }
             },

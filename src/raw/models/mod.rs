@@ -4,6 +4,7 @@
 //! A value is tracked: a read that no edge orders before its drop fails the model, and so does a second drop.
 //! Each test is named after the edges (E1 ...) and rules (S1 ...) that it is about.
 
+mod bias;
 mod lifetime;
 mod lookup;
 mod modes;

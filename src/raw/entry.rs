@@ -1,0 +1,172 @@
+//! What the table says of a place: all that a lookup must know of a page, in half a cache line.
+//!
+//! ```text
+//! gate: | registry 49 | limited 1 | slots ready 13 | 0 |      page | key of the type | owner and bias
+//! ```
+//!
+//! The gate is looked at first. Where it is not zero, the rest is that of the page that is there, and stays so as long as the page is
+//! kept (I2): a page is withdrawn by closing the gate alone, and the place is used again only when nobody keeps the page any more. So a lookup
+//! does not touch the page's header.
+
+use super::bias::Bias;
+use super::bits;
+use super::cells::Record;
+use super::layout::key_of;
+use super::page::{Page, PagePtr};
+use super::slot::State;
+use crate::sync::{AtomicPtr, AtomicU64, Ordering};
+use std::ptr;
+
+/// One place of the table.
+#[repr(C, align(32))]
+#[derive(Debug)]
+pub(crate) struct Entry {
+    gate: AtomicU64,
+    page: AtomicPtr<Page>,
+    key: AtomicU64,
+    pub(super) bias: Bias,
+}
+
+#[cfg(all(not(haft_loom), target_pointer_width = "64"))]
+const _: () = assert!(size_of::<Entry>() == 32);
+
+const LIMITED: u64 = 1 << (bits::SLOT_BITS + 2);
+const READY: u64 = LIMITED - 2;
+const SET_SHIFT: u32 = bits::SLOT_BITS + 3;
+
+/// Whether the set with this identity is never dropped, so that its pages stay for ever (I2).
+#[inline(always)]
+pub(crate) const fn is_perpetual(id: u64) -> bool {
+    id & 1 == 1
+}
+
+/// The gate of a place, read once; zero while no page is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gate(u64);
+
+impl Gate {
+    /// Of a page without a slot that is ready.
+    pub(crate) fn new(set_id: u64, limited: bool) -> Self {
+        debug_assert!(set_id != 0 && set_id >> (64 - SET_SHIFT) == 0);
+        Self(set_id << SET_SHIFT | if limited { LIMITED } else { 0 })
+    }
+
+    /// The same with so many slots ready.
+    pub(crate) fn with_ready(self, ready: u32) -> Self {
+        Self(self.0 & !READY | u64::from(ready) << 1)
+    }
+
+    /// Whether no page is there.
+    pub(crate) fn is_closed(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The identity of the page's registry; 0 where there is none.
+    #[inline(always)]
+    pub(crate) fn set_id(self) -> u64 {
+        self.0 >> SET_SHIFT
+    }
+
+    /// Slots that others may look at: they are initialised.
+    pub(crate) fn ready(self) -> u32 {
+        (self.0 & READY) as u32 >> 1
+    }
+
+    /// Whether the handle's slot is one of these. Both stand doubled in their words, and are compared as they stand.
+    #[inline(always)]
+    pub(crate) fn has_slot_of(self, handle: u64) -> bool {
+        bits::slot_twice(handle) < self.0 & READY
+    }
+
+    /// Whether the registry counts its live handles against a limit.
+    #[inline(always)]
+    pub(crate) fn is_limited(self) -> bool {
+        self.0 & LIMITED != 0
+    }
+
+    /// Whether the registry is never dropped, so that its pages stay for ever (I2).
+    #[inline(always)]
+    pub(crate) fn is_perpetual(self) -> bool {
+        is_perpetual(self.set_id())
+    }
+}
+
+impl Entry {
+    /// A place without a page: all zeros.
+    #[cfg(not(haft_loom))]
+    pub(crate) const fn empty() -> Self {
+        Self {
+            gate: AtomicU64::new(0),
+            page: AtomicPtr::new(ptr::null_mut()),
+            key: AtomicU64::new(0),
+            bias: Bias::none(),
+        }
+    }
+
+    /// A place without a page.
+    #[cfg(haft_loom)]
+    pub(crate) fn empty() -> Self {
+        Self {
+            gate: AtomicU64::new(0),
+            page: AtomicPtr::new(ptr::null_mut()),
+            key: AtomicU64::new(0),
+            bias: Bias::none(),
+        }
+    }
+
+    /// The gate.
+    ///
+    /// `SeqCst` (E9): after a publication, so that whoever closes it sees the cell. Acquire (E2): the rest of the entry, the page's header, and
+    /// the slots that are ready are visible.
+    #[inline(always)]
+    pub(crate) fn gate(&self) -> Gate {
+        Gate(self.gate.load(Ordering::SeqCst))
+    }
+
+    /// The page, where the gate was found open. Relaxed: the gate has it visible (E2), as for the other fields.
+    #[inline(always)]
+    pub(crate) fn page(&self) -> PagePtr {
+        let page = self.page.load(Ordering::Relaxed);
+        // SAFETY(I2): the gate was open, so a page was installed.
+        unsafe {
+            std::hint::assert_unchecked(!page.is_null());
+            PagePtr::from_ptr(page).unwrap_unchecked()
+        }
+    }
+
+    /// Whether the page is known at once to hold values of `T`, where the gate was found open. Where it is not, its header tells.
+    #[inline(always)]
+    pub(crate) fn has_key_of<T: 'static>(&self) -> bool {
+        self.key.load(Ordering::Relaxed) == key_of::<T>()
+    }
+
+    /// Whether the slot with this state knows the reader, where the gate was found open: it owns the page, or one of its group has looked the handle up.
+    #[inline(always)]
+    pub(crate) fn knows(&self, me: &Record, state: State) -> bool {
+        self.bias.is_for(me) || state.has_reader(me.reader_bit()) || self.bias.is_owned_by(me)
+    }
+
+    /// Whether this record owns the page, where the gate was found open.
+    #[inline(always)]
+    pub(crate) fn is_owned_by(&self, me: &Record) -> bool {
+        self.bias.is_owned_by(me)
+    }
+
+    /// Lets others look. Release (E2): the fields, the page's header and the slots that are ready come before.
+    pub(super) fn open(&self, gate: Gate) {
+        self.gate.store(gate.0, Ordering::Release);
+    }
+
+    /// Puts a page here. The gate is closed, and nobody keeps the page that was here before.
+    pub(super) fn install(&self, page: PagePtr, header: &Page, gate: Gate, key: u64, shared: bool) {
+        self.page.store(page.as_ptr(), Ordering::Relaxed);
+        self.key.store(key, Ordering::Relaxed);
+        self.bias.begin(header.owner, shared);
+        self.open(gate);
+    }
+
+    /// Withdraws the page. SeqCst (E9): before the cells are looked at. Release (E2): whoever sees the closed gate sees the past.
+    pub(super) fn close(&self) {
+        self.gate.store(0, Ordering::SeqCst);
+    }
+}
