@@ -1,7 +1,8 @@
 //! A barrier that one thread makes all others pass, so that these need none themselves (E12).
 //!
 //! On Linux it is `membarrier` (private, expedited): half a microsecond where the other cores are idle, some twenty where they run,
-//! in a virtual machine. Elsewhere there is none, and readers do with a barrier of their own.
+//! in a virtual machine. A process may forbid that call after it has begun to use haft (a sandbox does); then this thread visits every
+//! processor instead, which makes each of them switch threads. Elsewhere there is no such barrier, and readers do with one of their own.
 
 /// Whether there is such a barrier here.
 #[cfg(haft_loom)]
@@ -57,14 +58,52 @@ mod system {
         // SeqCst (E12): the system call orders the other threads, and this one at the least where it is made.
         fence(Ordering::SeqCst);
         // The child of a fork may have to register anew.
-        let passed = membarrier(PRIVATE_EXPEDITED)
+        let mut passed = membarrier(PRIVATE_EXPEDITED)
             || (membarrier(REGISTER_PRIVATE_EXPEDITED) && membarrier(PRIVATE_EXPEDITED));
         if !passed {
-            // Forbidden since it was found to be there: records that are made from now on do without.
+            // Forbidden since it was found to be there: records and pages that are made from now on do without.
             STATE.store(MISSING, Ordering::Relaxed);
+            passed = visit_processors();
         }
         fence(Ordering::SeqCst);
         passed
+    }
+
+    /// Runs this thread on every processor in turn: whether that was possible. Whatever thread ran there was switched out, and a
+    /// switch is a full barrier; one that runs nowhere has passed one already. (So did liburcu before there was `membarrier`.)
+    #[cold]
+    fn visit_processors() -> bool {
+        let size = size_of::<libc::cpu_set_t>();
+        // SAFETY(E12): a set of bits, for which zeros are valid; the calls read and write no more than it.
+        unsafe {
+            let mut allowed: libc::cpu_set_t = std::mem::zeroed();
+            if libc::sched_getaffinity(0, size, &mut allowed) != 0 {
+                return false;
+            }
+            let mut passed = true;
+            for processor in 0..8 * size {
+                let mut alone: libc::cpu_set_t = std::mem::zeroed();
+                libc::CPU_SET(processor, &mut alone);
+                // One that is not there, or not for this process, runs none of its threads.
+                if libc::sched_setaffinity(0, size, &alone) != 0 {
+                    passed &= std::io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL);
+                }
+            }
+            libc::sched_setaffinity(0, size, &allowed);
+            passed
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn e12_visiting_all_processors_leaves_the_thread_where_it_may_run() {
+            let allowed = std::thread::available_parallelism().unwrap();
+            assert!(visit_processors());
+            assert_eq!(std::thread::available_parallelism().unwrap(), allowed);
+        }
     }
 }
 
