@@ -26,6 +26,10 @@ mod report;
 mod site;
 mod sync;
 
+/// For the simulation of many cores; not there in a normal build.
+#[cfg(haft_sim)]
+pub use sync::simulation;
+
 #[cfg(not(haft_loom))]
 pub use {
     any::AnyHandle,

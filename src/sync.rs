@@ -2,9 +2,15 @@
 //!
 //! Built with `--cfg haft_loom`, everything here is loom's and every access is explored; built
 //! otherwise, everything here is std's and costs nothing more. The cfg is haft's own, so that a
-//! dependent crate which models itself with `--cfg loom` does not flip this one.
+//! dependent crate which models itself with `--cfg loom` does not flip this one. Built with `--cfg haft_sim`, everything is std's and is
+//! told to an observer as well, who simulates many cores.
 
-#[cfg(not(haft_loom))]
+#[cfg(haft_sim)]
+pub mod simulation;
+#[cfg(haft_sim)]
+pub(crate) use simulation::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+
+#[cfg(not(any(haft_loom, haft_sim)))]
 pub(crate) use std::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
@@ -27,12 +33,20 @@ pub(crate) fn light_fence() {
     fence(Ordering::SeqCst);
 }
 
+/// Says that all threads are made to pass a barrier now; only a simulation wants to know.
+#[inline]
+pub(crate) fn note_barrier() {
+    #[cfg(haft_sim)]
+    simulation::tell(simulation::Kind::Barrier, 0);
+}
+
 /// Compare-exchange on a state word before everything that follows (E3).
 ///
 /// One `SeqCst` exchange: with the `SeqCst` loads that follow it, it is one half of the store-buffering pair whose other half is
 /// a reader's publication. loom treats `SeqCst` accesses as acquire-release but knows fences exactly, so a model gets the
 /// fence spelled out.
 #[inline]
+#[cfg_attr(haft_sim, track_caller)]
 pub(crate) fn close(word: &AtomicU64, current: u64, new: u64) -> Result<u64, u64> {
     let result = word.compare_exchange(current, new, Ordering::SeqCst, Ordering::Relaxed);
     #[cfg(haft_loom)]
@@ -42,22 +56,23 @@ pub(crate) fn close(word: &AtomicU64, current: u64, new: u64) -> Result<u64, u64
 
 /// A lock that a panic does not poison: whatever it protects is valid between any two statements.
 ///
-/// Built with `--cfg haft_tsan`, the lock also leaves a trace that a thread sanitizer sees, since std's own locks are compiled without it.
+/// Built with `--cfg haft_tsan`, the lock also leaves a trace that a thread sanitizer sees, since std's own locks are compiled without it. A
+/// simulation sees the trace, too, which is then the lock: whoever waits for it gives up its turn.
 #[derive(Debug)]
 pub(crate) struct Mutex<T> {
     #[cfg(not(haft_loom))]
     lock: std::sync::Mutex<T>,
     #[cfg(haft_loom)]
     lock: loom::sync::Mutex<T>,
-    #[cfg(haft_tsan)]
+    #[cfg(any(haft_tsan, haft_sim))]
     trace: AtomicU32,
 }
 
-#[cfg(not(any(haft_loom, haft_tsan)))]
+#[cfg(not(any(haft_loom, haft_tsan, haft_sim)))]
 pub(crate) type MutexGuard<'a, T> = std::sync::MutexGuard<'a, T>;
 #[cfg(haft_loom)]
 pub(crate) type MutexGuard<'a, T> = loom::sync::MutexGuard<'a, T>;
-#[cfg(haft_tsan)]
+#[cfg(any(haft_tsan, haft_sim))]
 pub(crate) use traced::Guard as MutexGuard;
 
 impl<T> Mutex<T> {
@@ -65,7 +80,7 @@ impl<T> Mutex<T> {
     pub(crate) const fn new(value: T) -> Self {
         Self {
             lock: std::sync::Mutex::new(value),
-            #[cfg(haft_tsan)]
+            #[cfg(any(haft_tsan, haft_sim))]
             trace: AtomicU32::new(0),
         }
     }
@@ -75,13 +90,26 @@ impl<T> Mutex<T> {
         Self { lock: loom::sync::Mutex::new(value) }
     }
 
+    #[cfg_attr(haft_sim, track_caller)]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        // Acquire: the lock's own order.
+        #[cfg(haft_sim)]
+        while self.trace.swap(1, Ordering::Acquire) != 0 {}
         let guard = self.lock.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        #[cfg(haft_tsan)]
+        #[cfg(any(haft_tsan, haft_sim))]
         let guard = MutexGuard::new(guard, &self.trace);
         guard
     }
 
+    #[cfg(haft_sim)]
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        // Acquire: the lock's own order.
+        let free = self.trace.swap(1, Ordering::Acquire) == 0;
+        let lock = || self.lock.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        free.then(|| MutexGuard::new(lock(), &self.trace))
+    }
+
+    #[cfg(not(haft_sim))]
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         use std::sync::TryLockError;
         let guard = match self.lock.try_lock() {
@@ -95,12 +123,12 @@ impl<T> Mutex<T> {
     }
 }
 
-#[cfg(haft_tsan)]
+#[cfg(any(haft_tsan, haft_sim))]
 mod traced {
     use super::{AtomicU32, Ordering};
     use std::ops::{Deref, DerefMut};
 
-    /// A guard whose order a thread sanitizer sees.
+    /// A guard whose order a thread sanitizer sees, and whose end a simulation does.
     #[derive(Debug)]
     pub(crate) struct Guard<'a, T> {
         guard: std::sync::MutexGuard<'a, T>,
@@ -110,6 +138,7 @@ mod traced {
     impl<'a, T> Guard<'a, T> {
         pub(super) fn new(guard: std::sync::MutexGuard<'a, T>, trace: &'a AtomicU32) -> Self {
             // Acquire: the lock's own order, told again.
+            #[cfg(haft_tsan)]
             trace.load(Ordering::Acquire);
             Self { guard, trace }
         }
@@ -131,14 +160,14 @@ mod traced {
     impl<T> Drop for Guard<'_, T> {
         fn drop(&mut self) {
             // Release: as above; the lock itself is let go after this.
-            self.trace.store(0, Ordering::Release);
+            self.trace.swap(0, Ordering::Release);
         }
     }
 }
 
 /// Tells the model checker about accesses to memory that is reached through raw pointers.
 ///
-/// In a model, two accesses of which one is a write and which nothing orders fail the model. In a
+/// In a model, two accesses of which one is a write and which nothing orders fail the model; a simulation is told where they are. In a
 /// normal build the type is empty and both methods vanish.
 #[derive(Debug)]
 pub(crate) struct Track {
@@ -159,14 +188,20 @@ impl Track {
 
     /// Says that the memory is read here.
     #[inline]
+    #[cfg_attr(haft_sim, track_caller)]
     pub(crate) fn read(&self) {
+        #[cfg(haft_sim)]
+        simulation::tell(simulation::Kind::Load, std::ptr::from_ref(self).addr());
         #[cfg(haft_loom)]
         self.cell.with(|_| ());
     }
 
     /// Says that the memory is written, moved out of or dropped here.
     #[inline]
+    #[cfg_attr(haft_sim, track_caller)]
     pub(crate) fn write(&self) {
+        #[cfg(haft_sim)]
+        simulation::tell(simulation::Kind::Store, std::ptr::from_ref(self).addr());
         #[cfg(haft_loom)]
         self.cell.with_mut(|_| ());
     }

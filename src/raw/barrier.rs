@@ -24,7 +24,7 @@ pub(crate) use system::{heavy, is_available};
 
 #[cfg(all(not(haft_loom), not(miri), target_os = "linux"))]
 mod system {
-    use crate::sync::{AtomicU32, Ordering, fence};
+    use crate::sync::{AtomicU32, Ordering, fence, note_barrier};
 
     // From the kernel's `linux/membarrier.h`.
     const PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
@@ -57,6 +57,7 @@ mod system {
     pub(crate) fn heavy() -> bool {
         // SeqCst (E12): the system call orders the other threads, and this one at the least where it is made.
         fence(Ordering::SeqCst);
+        note_barrier();
         // The child of a fork may have to register anew.
         let mut passed = membarrier(PRIVATE_EXPEDITED)
             || (membarrier(REGISTER_PRIVATE_EXPEDITED) && membarrier(PRIVATE_EXPEDITED));
