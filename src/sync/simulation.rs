@@ -55,6 +55,7 @@ pub(super) fn tell(kind: Kind, address: usize) {
 /// As std's.
 #[track_caller]
 pub(crate) fn fence(order: Ordering) {
+    // Only SeqCst is a locked instruction, on x86-64; the others keep the compiler's order.
     if order == Ordering::SeqCst {
         tell(Kind::Fence, 0);
     }
@@ -87,6 +88,7 @@ macro_rules! atomic {
 
             #[track_caller]
             pub(crate) fn store(&self, value: $value, order: Ordering) {
+                // A SeqCst store is an exchange, on x86-64.
                 self.tell(if order == Ordering::SeqCst { Kind::Exchange } else { Kind::Store });
                 self.0.store(value, order);
             }
