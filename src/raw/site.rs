@@ -173,6 +173,7 @@ impl Spot for Nowhere {
 }
 
 /// Multiplicative hashing (Knuth): the high bits of the product.
+#[cfg(feature = "capi")]
 #[inline]
 fn index(key: usize) -> usize {
     ((key as u64 >> 3).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - SITES.trailing_zeros())) as usize

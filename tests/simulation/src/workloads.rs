@@ -19,13 +19,14 @@ pub enum Workload {
     Batch,
     Cycle,
     Hot,
+    Busy,
     Cold,
     Moved,
 }
 
 impl Workload {
-    pub const ALL: [Self; 6] =
-        [Self::CreateRemove, Self::Batch, Self::Cycle, Self::Hot, Self::Cold, Self::Moved];
+    pub const ALL: [Self; 7] =
+        [Self::CreateRemove, Self::Batch, Self::Cycle, Self::Hot, Self::Busy, Self::Cold, Self::Moved];
 
     /// In the committed file.
     pub fn name(self) -> &'static str {
@@ -34,6 +35,7 @@ impl Workload {
             Self::Batch => "batch",
             Self::Cycle => "cycle",
             Self::Hot => "hot_lookup",
+            Self::Busy => "busy_lookup",
             Self::Cold => "cold_lookup",
             Self::Moved => "moved",
         }
@@ -46,6 +48,7 @@ impl Workload {
             Self::Batch => "the same, 32 created and then 32 removed",
             Self::Cycle => "create, look up, read, let go, remove, each core its own",
             Self::Hot => "look up, read, let go: one handle for all cores",
+            Self::Busy => "the same, and the handle's creator creates and removes 32 others for each lookup",
             Self::Cold => "the same, the core's first time with that handle",
             Self::Moved => "create 32; look up, read, let go and remove each on the next core",
         }
@@ -54,7 +57,7 @@ impl Workload {
     /// Cores at the least.
     pub fn from(self) -> usize {
         match self {
-            Self::Cold | Self::Moved => 2,
+            Self::Busy | Self::Cold | Self::Moved => 2,
             _ => 1,
         }
     }
@@ -63,7 +66,7 @@ impl Workload {
         match self {
             Self::CreateRemove | Self::Batch => 2,
             Self::Hot => 3,
-            Self::Cycle => 4,
+            Self::Cycle | Self::Busy => 4,
             Self::Cold | Self::Moved => 1 + BATCH,
         }
     }
@@ -73,6 +76,7 @@ impl Workload {
         let a_round = match self {
             Self::CreateRemove | Self::Cycle | Self::Hot => cores,
             Self::Batch | Self::Moved => cores * BATCH,
+            Self::Busy => cores - 1,
             Self::Cold => (cores - 1) * BATCH,
         };
         a_round * ROUNDS.1
@@ -91,7 +95,12 @@ impl Workload {
 
     fn run_with<P: Protocol>(self, cores: usize, grain: Grain) -> Caches {
         // What makes a lookup possible is not a part of it.
-        let measured = |step| !matches!(self, Self::Hot | Self::Cold) || step > 0;
+        let first = match self {
+            Self::Hot | Self::Cold => 1,
+            Self::Busy => 2,
+            _ => 0,
+        };
+        let measured = |step| step >= first;
         run(cores, grain, self.steps(), ROUNDS, measured, move |core| Worker::<P> {
             workload: self,
             core,
@@ -135,7 +144,7 @@ impl<P: Protocol> Program for Worker<P> {
             (Workload::Cycle, 2) => self.guard = None,
             (Workload::Cycle, _) => self.remove_all(),
 
-            (Workload::Hot, 0) => {
+            (Workload::Hot | Workload::Busy, 0) => {
                 if self.core == 0 && self.handles.is_empty() {
                     self.create(1);
                     hand(0, self.handles.clone());
@@ -143,6 +152,16 @@ impl<P: Protocol> Program for Worker<P> {
             }
             (Workload::Hot, 1) => self.guard = Some(P::get(handed(0)[0])),
             (Workload::Hot, _) => self.guard = None,
+
+            (Workload::Busy, 1) if self.core == 0 => {
+                for _ in 0..BATCH {
+                    let other = P::create(0);
+                    P::remove(0, other);
+                }
+            }
+            (Workload::Busy, 2) if self.core != 0 => self.guard = Some(P::get(handed(0)[0])),
+            (Workload::Busy, 3) => self.guard = None,
+            (Workload::Busy, _) => {}
 
             // The first core only makes what the others look up.
             (Workload::Cold, 0) => {
