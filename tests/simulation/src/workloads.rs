@@ -48,8 +48,8 @@ impl Workload {
             Self::Batch => "the same, 32 created and then 32 removed",
             Self::Cycle => "create, look up, read, let go, remove, each core its own",
             Self::Hot => "look up, read, let go: one handle for all cores",
-            Self::Busy => "the same, and the handle's creator creates and removes 32 others for each lookup",
-            Self::Cold => "the same, the core's first time with that handle",
+            Self::Busy => "the same, and its creator creates and removes 32 others for each lookup",
+            Self::Cold => "look up, read, let go: the core's first time with that handle",
             Self::Moved => "create 32; look up, read, let go and remove each on the next core",
         }
     }
