@@ -24,6 +24,8 @@ mod registry;
 mod report;
 #[cfg(not(haft_loom))]
 mod site;
+#[cfg(not(haft_loom))]
+mod stats;
 mod sync;
 
 #[cfg(not(haft_loom))]
@@ -33,7 +35,8 @@ pub use {
     error::{Error, ErrorKind, Full},
     guard::{Ref, SharedRef},
     handle::{Handle, Removal},
-    registry::{Live, Registry},
-    report::{Leak, LeakReport, Stats, leaks, stats},
+    registry::{Deferred, Live, Registry},
+    report::{Grown, Growth, Leak, LeakReport, NoLeaks, leaks, report_at_exit},
     site::Site,
+    stats::{Stats, stats},
 };

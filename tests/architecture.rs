@@ -121,8 +121,8 @@ fn names() -> HashSet<String> {
 }
 
 /// From leaf to root. A module names only those before it, but for the pairs below.
-const ORDER: [&str; 25] = [
-    "bits", "unwind", "past", "site", "barrier", "exit", "slot", "history", "space", "cells", "bias",
+const ORDER: [&str; 26] = [
+    "at_exit", "bits", "unwind", "past", "site", "barrier", "exit", "slot", "history", "space", "cells", "bias",
     "token", "layout", "page", "entry", "shard", "remove", "set", "lookup", "create", "thread", "explain",
     "survey", "held", "registry",
 ];

@@ -2,7 +2,7 @@
 
 use super::ffi::{self, Fault};
 use super::handles::haft_status;
-use crate::report;
+use crate::{report, stats};
 use std::ffi::{c_char, c_int, c_void};
 
 /// The version of the header, to compare with what `haft_version` says of the library.
@@ -70,7 +70,7 @@ pub struct haft_counters {
 pub extern "C" fn haft_live() -> u64 {
     let mut live = 0;
     ffi::call(|| {
-        live = report::stats().live as u64;
+        live = stats::stats().live as u64;
         Ok(())
     });
     live
@@ -87,7 +87,7 @@ pub extern "C" fn haft_live() -> u64 {
 pub unsafe extern "C" fn haft_stats(out: *mut haft_counters) -> haft_status {
     ffi::call(|| {
         ffi::not_null(out, "out")?;
-        let stats = report::stats();
+        let stats = stats::stats();
         let counters = haft_counters {
             created: stats.created,
             removed: stats.removed,

@@ -27,6 +27,8 @@ pub(crate) mod token;
 pub(crate) mod unwind;
 
 #[cfg(not(haft_loom))]
+pub(crate) mod at_exit;
+#[cfg(not(haft_loom))]
 pub(crate) mod exit;
 #[cfg(not(haft_loom))]
 pub(crate) mod explain;

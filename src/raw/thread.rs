@@ -217,6 +217,12 @@ pub(crate) fn me() -> Option<&'static Record> {
     local().record.get()
 }
 
+/// Whether what this thread creates goes into shards of its own, from now until it ends.
+pub(crate) fn has_shards() -> bool {
+    let local = local();
+    local.bound.get() || local.bind().is_some()
+}
+
 /// See [`lookup::get`].
 #[inline(always)]
 pub(crate) fn get<T: 'static>(handle: u64, want: Want) -> Option<Hold<T>> {
