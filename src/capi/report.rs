@@ -125,9 +125,39 @@ pub unsafe extern "C" fn haft_report(writer: haft_writer, context: *mut c_void) 
     })
 }
 
+/// Writes the leak report as one line of JSON to `writer`, as `haft_report`: an object with `live`, `deferred`, `bytes` and `groups`, whose members are named
+/// in the documentation of Rust's `LeakReport::to_json`.
+///
+/// # Safety
+///
+/// As for `haft_report`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haft_report_json(writer: haft_writer, context: *mut c_void) -> haft_status {
+    ffi::call(|| {
+        let writer = writer.ok_or_else(|| Fault::null("writer"))?;
+        let json = report::leaks().to_json() + "\n";
+        // SAFETY(F1): the caller's promise.
+        written(unsafe { writer(context, json.as_ptr().cast(), json.len()) } == 0)
+    })
+}
+
+/// Writes the leak report to standard error when the process ends by `exit` or by returning from `main`; the environment variable `HAFT_REPORT=1` does the same without a
+/// call (`json`, or the path of a file, for others). Calling it again changes nothing. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn haft_report_at_exit() {
+    ffi::call(|| {
+        report::report_at_exit();
+        Ok(())
+    });
+}
+
 fn write_report(mut write: impl FnMut(&str) -> bool) -> Result<(), Fault> {
     let report = report::leaks().to_string();
-    match report.split_inclusive('\n').all(&mut write) {
+    written(report.split_inclusive('\n').all(&mut write))
+}
+
+fn written(to_its_end: bool) -> Result<(), Fault> {
+    match to_its_end {
         true => Ok(()),
         false => Err(Fault::new(ffi::HAFT_NOT_WRITTEN, "the report could not be written to its end")),
     }

@@ -1,6 +1,6 @@
 //! Reports as tables with lines, for a terminal.
 //!
-//! The library that lays them out, and finds out how wide the terminal is, comes with the feature `table`: eleven crates that a program which only wants
+//! The library that lays them out, and finds out how wide the terminal is, comes with the feature `table`: fourteen crates that a program which only wants
 //! handles need not build.
 
 use super::sheet::{Sheet, held, place};
