@@ -84,7 +84,8 @@ pub(super) fn held(leak: &Leak) -> Option<String> {
     }
     let mut text = format!("{} removed", count(leak.deferred as u64));
     if let Some(site) = leak.removed_at {
-        text += &format!(" at {site}");
+        text += if leak.deferred == 1 { " at " } else { ", the first at " };
+        text += &site.to_string();
     }
     if leak.held_for.is_some() {
         text += &format!(" up to {} ago", age(leak.held_for));
