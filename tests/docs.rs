@@ -64,7 +64,7 @@ fn every_line_of_the_program_in_the_guide_to_leaks_is_in_it() {
     let (page, program) = (include_str!("../src/docs/leaks.md"), include_str!("../examples/leaky.rs"));
     let lines = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
     let shown: Vec<_> = blocks(page).into_iter().filter(|block| block.0 == "rust,ignore").collect();
-    assert_eq!(shown.len(), 6);
+    assert_eq!(shown.len(), 7);
     for (_, code) in shown {
         assert!(lines(program).contains(lines(code).trim()), "not in the program: {code}");
     }
