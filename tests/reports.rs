@@ -4,7 +4,7 @@
 
 use haft::{Handle, Leak, LeakReport, Ref, Registry};
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
@@ -334,4 +334,46 @@ fn s14_no_leaks_adds_nothing_to_a_panic() {
         panic!("the first");
     });
     assert_eq!(*panic.unwrap_err().downcast_ref::<&str>().unwrap(), "the first");
+}
+
+#[test]
+fn e11_a_handle_in_a_report_never_has_the_line_of_another_one() {
+    fn odd(registry: &Registry<u8>) -> Handle<u8> {
+        registry.insert(1)
+    }
+    fn even(registry: &Registry<u8>) -> Handle<u8> {
+        registry.insert(0)
+    }
+    // One slot, used in turn by the handles of two lines; who made which is noted.
+    let (registry, done) = (Registry::new(), AtomicBool::new(false));
+    let line_of = |make: fn(&Registry<u8>) -> Handle<u8>| {
+        let handle = make(&registry);
+        let line = line(registry.leaks().iter().next().unwrap());
+        handle.delete();
+        line
+    };
+    let lines = [line_of(even), line_of(odd)];
+    let mut seen = Vec::new();
+    let made = thread::scope(|scope| {
+        let maker = scope.spawn(|| {
+            // (Nothing but the handles takes time.)
+            let mut made = Vec::with_capacity(1_000_000);
+            for index in 0..made.capacity() {
+                let handle = [even, odd][index % 2](&registry);
+                made.push((handle.to_bits(), lines[index % 2]));
+                handle.delete();
+            }
+            done.store(true, SeqCst);
+            made.into_iter().collect::<HashMap<_, _>>()
+        });
+        while !done.load(SeqCst) {
+            seen.extend(registry.live().map(|live| (live.handle.to_bits(), live.created_at)));
+        }
+        maker.join().unwrap()
+    });
+    let told: Vec<_> =
+        seen.iter().filter_map(|(bits, site)| Some((made[bits], site.as_ref()?.line()))).collect();
+    let wrong = told.iter().filter(|(right, line)| right != line).count();
+    assert_eq!(wrong, 0, "of {}", told.len());
+    assert!(told.len() > 100, "{}", told.len());
 }
