@@ -27,6 +27,8 @@ mod site;
 #[cfg(not(haft_loom))]
 mod stats;
 mod sync;
+#[cfg(not(haft_loom))]
+mod thread_name;
 
 #[cfg(not(haft_loom))]
 pub use {
@@ -39,4 +41,5 @@ pub use {
     report::{Grown, Growth, Leak, LeakReport, NoLeaks, leaks, report_at_exit},
     site::Site,
     stats::{Stats, stats},
+    thread_name::ThreadName,
 };

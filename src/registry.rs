@@ -8,6 +8,7 @@ use crate::raw::survey::Seen;
 use crate::report::{self, LeakReport};
 use crate::site::Site;
 use crate::stats::Stats;
+use crate::thread_name::ThreadName;
 use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
@@ -202,6 +203,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
                 found.push(Live {
                     handle: Handle::from_issued(seen.handle),
                     created_at: Site::of(seen.created),
+                    thread: seen.thread.map(ThreadName::new),
                     age: seen.age,
                 });
             }
@@ -232,6 +234,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
                     handle: Handle::from_issued(seen.handle),
                     created_at: Site::of(seen.created),
                     removed_at: Site::of(seen.removed),
+                    thread: seen.thread.map(ThreadName::new),
                     removed_for: seen.age,
                     holders: seen.holders,
                 });
@@ -301,7 +304,9 @@ pub struct Live<T> {
     pub handle: Handle<T>,
     /// The line that created it; `None` where that is being recorded this very moment.
     pub created_at: Option<Site>,
-    /// How long ago it was created, at most. In whole seconds, of which the clock is read now and then only.
+    /// The thread that created it, where that is known.
+    pub thread: Option<ThreadName>,
+    /// How long ago it was created, at most. In whole seconds; haft reads the clock now and then only, see [`Leak`](crate::Leak).
     pub age: Option<Duration>,
 }
 
@@ -323,7 +328,9 @@ pub struct Deferred<T> {
     pub created_at: Option<Site>,
     /// The line that removed it; `None` where that is being recorded this very moment.
     pub removed_at: Option<Site>,
-    /// How long ago it was removed, at most. In whole seconds, of which the clock is read now and then only.
+    /// The thread that removed it, where that is known.
+    pub thread: Option<ThreadName>,
+    /// How long ago it was removed, at most. In whole seconds; haft reads the clock now and then only, see [`Leak`](crate::Leak).
     pub removed_for: Option<Duration>,
     /// The guards that still hold the value; the last one drops it. While the removal goes on it counts as one.
     pub holders: u64,

@@ -2,9 +2,12 @@
 
 use super::bits;
 use super::cells::Record;
+use super::clock::Moment;
+use super::name::Thread;
 use super::page::PagePtr;
 use super::set::{Set, Totals};
-use super::slot::Phase;
+use super::site::NO_SITE;
+use super::slot::{Phase, Slot, State};
 use super::thread::{SPACE, me, with_stay};
 use std::time::Duration;
 
@@ -20,7 +23,9 @@ pub(crate) struct Seen {
     pub(crate) held: bool,
     /// The guards that hold it, where it is removed. (Those of live handles are not counted.)
     pub(crate) holders: u64,
-    /// How long it is live or, where it is removed, how long ago that was; at most.
+    /// The thread that created it or, where it is removed, did that; where that is known.
+    pub(crate) thread: Option<Thread>,
+    /// How long it is live or, where it is removed, how long ago that was, at most; `None` where that is being recorded this very moment.
     pub(crate) age: Option<Duration>,
 }
 
@@ -65,23 +70,26 @@ fn of_pages(of_interest: impl Fn(&Record) -> bool, mut each: impl FnMut(&'static
 fn of_page(page: PagePtr, each: &mut dyn FnMut(Seen)) {
     // SAFETY(I2): the caller keeps the page.
     let header = unsafe { page.header() };
-    let visit = |index, slot: &super::slot::Slot, phase| {
+    let moment = Moment::now();
+    let visit = |index, slot: &Slot, before: State| {
         // SAFETY(I2): the caller keeps the page; the slot is ready.
         let sites = unsafe { page.history(index) }.sites();
         let state = slot.state();
-        // Between the two looks the slot may have changed hands; then it is neither the one nor the other.
-        if state.phase() != phase {
+        // Between the two looks the slot may have changed hands; then it is neither the one nor the other. (E11)
+        if (state.generation(), state.phase()) != (before.generation(), before.phase()) {
             return;
         }
-        let held = phase == Phase::Closed;
-        let created = if held || sites.removed == 0 { sites.created } else { 0 };
+        // Where the creator or the remover is between its two stores, the sites are those of what came before.
+        let held = state.phase() == Phase::Closed;
+        let whole = held == (sites.removed != 0);
         each(Seen {
             handle: header.handle(index, state.generation()),
-            created,
-            removed: if held { sites.removed } else { 0 },
+            created: if held || whole { sites.created } else { NO_SITE },
+            removed: if held { sites.removed } else { NO_SITE },
             held,
             holders: if held { state.holds() } else { 0 },
-            age: None,
+            thread: Thread::of(sites.thread).filter(|_| whole),
+            age: whole.then(|| moment.since(sites.time)),
         });
     };
     // SAFETY(I2): the caller keeps the page.
