@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// The groups of a type: other tests run in the same process.
 fn of<'a>(report: &'a LeakReport, name: &str) -> Vec<&'a Leak> {
@@ -376,4 +377,60 @@ fn e11_a_handle_in_a_report_never_has_the_line_of_another_one() {
     let wrong = told.iter().filter(|(right, line)| right != line).count();
     assert_eq!(wrong, 0, "of {}", told.len());
     assert!(told.len() > 100, "{}", told.len());
+}
+
+#[test]
+fn s14_ages_are_upper_bounds_and_those_of_the_oldest_and_the_newest() {
+    let registry = Registry::new();
+    let begun = Instant::now();
+    let old = registry.insert('o');
+    let guard = old.get().unwrap();
+    thread::sleep(Duration::from_millis(1_100));
+    // A report asks the clock, so that what comes after it is known to be young.
+    assert!(registry.leaks().iter().next().unwrap().newest.unwrap() >= Duration::from_millis(1_100));
+    let young = Instant::now();
+    let new: Vec<_> = (0..2).map(|_| registry.insert('n')).collect();
+
+    let report = registry.leaks();
+    let ages: Vec<_> = report.iter().map(|leak| (leak.newest.unwrap(), leak.oldest.unwrap())).collect();
+    let (real_young, real_old) = (young.elapsed(), begun.elapsed());
+    assert_eq!(ages.len(), 2);
+    assert!(ages.iter().all(|(newest, oldest)| newest == oldest), "{ages:?}");
+    // The coarse clock may be a few milliseconds behind the fine one.
+    let late = Duration::from_millis(50);
+    assert!(ages[0].0 <= real_young + Duration::from_secs(2), "{ages:?}");
+    assert!(ages[1].0 + late >= real_old, "{ages:?}");
+    let live: Vec<_> = registry.live().map(|live| live.age.unwrap()).collect();
+    assert_eq!(live, [ages[1].0, ages[0].0, ages[0].0]);
+
+    old.delete();
+    let held = registry.deferred().next().unwrap();
+    assert!(held.removed_for.unwrap() <= Duration::from_secs(2), "the removal is young: {held:?}");
+    let report = registry.leaks();
+    let leak = report.iter().find(|leak| leak.deferred > 0).unwrap();
+    assert_eq!((leak.oldest, leak.held_for), (None, held.removed_for));
+    assert!(report.to_string().contains(" s ago, still held by 1 guard"), "{report}");
+    drop((guard, new));
+}
+
+#[test]
+fn s14_handles_know_the_thread_that_created_and_the_one_that_removed_them() {
+    let registry = Registry::new();
+    let on = |name: &str, work: &(dyn Fn() + Sync)| {
+        thread::scope(|scope| {
+            thread::Builder::new().name(name.into()).spawn_scoped(scope, work).unwrap().join().unwrap();
+        });
+    };
+    on("creator", &|| assert!(registry.insert('x').get().is_ok()));
+    let live = registry.live().next().unwrap();
+    let creator = live.thread.unwrap();
+    let guard = registry.get(live.handle).unwrap();
+    on("remover", &|| assert_eq!(registry.remove(live.handle), Ok(haft::Removal::Deferred)));
+    let remover = registry.deferred().next().unwrap().thread.unwrap();
+    assert_ne!(creator, remover);
+    if cfg!(target_os = "linux") {
+        assert_eq!(creator.to_string(), format!("thread {} (creator)", creator.number()));
+        assert_eq!(remover.to_string(), format!("thread {} (remover)", remover.number()));
+    }
+    drop(guard);
 }

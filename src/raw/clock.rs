@@ -33,11 +33,10 @@ pub(crate) fn refresh() {
 pub(crate) struct Moment(u64);
 
 impl Moment {
-    /// Now, rounded up.
+    /// Now, rounded up, so that ages are never too small.
     pub(crate) fn now() -> Self {
         refresh();
-        let now = since_start();
-        Self(now.as_secs() + u64::from(now.subsec_nanos() > 0))
+        Self(since_start().as_secs() + 1)
     }
 
     /// How long something noted at `time` lasts, at most.

@@ -151,3 +151,41 @@ fn look(space: &Space, handle: u64, wanted: Option<TypeId>, want: Want) -> Findi
 fn without_page(space: &Space, handle: u64) -> Cause {
     if space.was_issued_before(handle) { Cause::Gone } else { Cause::Unissued }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raw::registry::Owner;
+    use std::panic::Location;
+
+    #[test]
+    fn s13_a_finding_has_the_thread_that_removed_the_handle_and_how_long_ago_that_was() {
+        let owner = Owner::new(usize::MAX);
+        let insert = || owner.insert('x', Location::caller()).map_err(drop).expect("there is room");
+        let handle = insert();
+        let live = owner.explain(handle);
+        let creator = live.thread.expect("it has a number");
+        // Held, freed, and in use again.
+        let held = owner.get(handle);
+        let name = "remover".to_owned();
+        std::thread::scope(|scope| {
+            let remove = || owner.remove(handle, Location::caller());
+            std::thread::Builder::new().name(name).spawn_scoped(scope, remove).expect("a thread starts");
+        });
+        let stale = owner.explain(handle);
+        drop(held);
+        for finding in [stale, owner.explain(handle)] {
+            let remover = finding.thread.expect("it has a number");
+            assert_ne!(remover, creator);
+            assert!(
+                cfg!(not(target_os = "linux")) || remover.to_string().ends_with("(remover)"),
+                "{remover}"
+            );
+            assert!(finding.age.is_some_and(|age| age <= Duration::from_secs(600)), "{:?}", finding.age);
+        }
+        // Sooner or later the slot is used again.
+        let _others: Vec<_> = (0..100).map(|_| insert()).collect();
+        let finding = owner.explain(handle);
+        assert_eq!((finding.cause, finding.thread, finding.age), (Cause::Stale, None, None));
+    }
+}

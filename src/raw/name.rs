@@ -23,18 +23,23 @@ static NEXT: AtomicU32 = AtomicU32::new(1);
 /// A number for the calling thread; 0 where none is left.
 #[cold]
 pub(crate) fn number() -> u32 {
-    // Relaxed: only the number matters. It stops at the end, so that it never wraps.
-    let next =
-        NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| (next < END).then_some(next + 1));
-    let Ok(number) = next else {
+    let number = take(&NEXT);
+    if number == 0 {
         return 0;
-    };
+    }
     let name = own_name();
     for (half, word) in NAMES[number as usize].iter().zip(name.as_chunks::<8>().0) {
         // Relaxed: whoever finds the number has acquired the word that it stands in (E11), which is stored later.
         half.store(u64::from_ne_bytes(*word), Ordering::Relaxed);
     }
     number
+}
+
+/// The next of these numbers; 0, for ever, after the last. Relaxed: only the number matters.
+fn take(next: &AtomicU32) -> u32 {
+    let taken =
+        next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| (next < END).then_some(next + 1));
+    taken.unwrap_or(0)
 }
 
 /// A thread that has a number.
@@ -110,5 +115,11 @@ mod tests {
             assert_eq!(two.to_string(), format!("thread {} (a name that is )", two.number()));
         }
         assert!(Thread::of(0).is_none() && Thread::of(END).is_none() && Thread::of(END - 1).is_some());
+    }
+
+    #[test]
+    fn s9_after_the_last_number_there_are_none() {
+        let next = AtomicU32::new(END - 2);
+        assert_eq!([(); 4].map(|()| take(&next)), [END - 2, END - 1, 0, 0]);
     }
 }
