@@ -307,6 +307,19 @@ haft_status haft_stats(struct haft_counters *out);
 haft_status haft_report(haft_writer writer,
                         void *context);
 
+// Writes the leak report as one line of JSON to `writer`, as `haft_report`: an object with `live`, `deferred`, `bytes` and `groups`, whose members are named
+// in the documentation of Rust's `LeakReport::to_json`.
+//
+// # Safety
+//
+// As for `haft_report`.
+haft_status haft_report_json(haft_writer writer,
+                             void *context);
+
+// Writes the leak report to standard error when the process ends by `exit` or by returning from `main`; the environment variable `HAFT_REPORT=1` does the same without a
+// call (`json`, or the path of a file, for others). Calling it again changes nothing. Any thread.
+void haft_report_at_exit(void);
+
 // Writes the leak report to a `FILE`, as `haft_report`. *borrows* `file`. Any thread; the stream's lock is taken for each line.
 //
 // # Safety

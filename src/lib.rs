@@ -24,7 +24,11 @@ mod registry;
 mod report;
 #[cfg(not(haft_loom))]
 mod site;
+#[cfg(not(haft_loom))]
+mod stats;
 mod sync;
+#[cfg(not(haft_loom))]
+mod thread_name;
 
 /// For the simulation of many cores; not there in a normal build.
 #[cfg(haft_sim)]
@@ -37,7 +41,9 @@ pub use {
     error::{Error, ErrorKind, Full},
     guard::{Ref, SharedRef},
     handle::{Handle, Removal},
-    registry::{Live, Registry},
-    report::{Leak, LeakReport, Stats, leaks, stats},
+    registry::{Deferred, Live, Registry},
+    report::{Grown, Growth, Leak, LeakReport, NoLeaks, leaks, report_at_exit},
     site::Site,
+    stats::{Stats, stats},
+    thread_name::ThreadName,
 };

@@ -4,10 +4,14 @@ use crate::error::{Error, Full};
 use crate::guard::Ref;
 use crate::handle::{Handle, Removal, no_room};
 use crate::raw::registry::Owner;
-use crate::report::Stats;
+use crate::raw::survey::Seen;
+use crate::report::{self, LeakReport};
 use crate::site::Site;
+use crate::stats::Stats;
+use crate::thread_name::ThreadName;
 use std::fmt;
 use std::panic::Location;
+use std::time::Duration;
 
 /// A set of values of one type, reached by handle, with one owner: what is left is dropped with it.
 ///
@@ -182,7 +186,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
 
     /// The live handles, as they were when the call came by, in no particular order.
     ///
-    /// One that is live all the time is there exactly once. Allocates 16 bytes for each.
+    /// One that is live all the time is there exactly once. Allocates 48 bytes for each; [`leaks`](Self::leaks) adds them up instead.
     ///
     /// ```
     /// # use haft::Registry;
@@ -193,16 +197,78 @@ impl<T: Send + Sync + 'static> Registry<T> {
     /// assert_eq!(live.created_at.unwrap().file(), file!());
     /// ```
     pub fn live(&self) -> impl ExactSizeIterator<Item = Live<T>> + use<T> {
-        self.owner
-            .live()
-            .into_iter()
-            .map(|seen| Live { handle: Handle::from_issued(seen.handle), created_at: Site::of(seen.created) })
+        let mut found = Vec::new();
+        self.survey(|_, _, seen| {
+            if !seen.held {
+                found.push(Live {
+                    handle: Handle::from_issued(seen.handle),
+                    created_at: Site::of(seen.created),
+                    thread: seen.thread.map(ThreadName::new),
+                    age: seen.age,
+                });
+            }
+        });
+        found.into_iter()
+    }
+
+    /// The handles that are removed and whose value somebody still holds: what a guard keeps that is never let go. As
+    /// [`live`](Self::live) otherwise.
+    ///
+    /// ```
+    /// # use haft::Registry;
+    /// let registry = Registry::new();
+    /// let handle = registry.insert('x');
+    /// let guard = registry.get(handle).unwrap();
+    /// registry.remove(handle).unwrap();
+    /// let held = registry.deferred().next().unwrap();
+    /// assert_eq!((held.handle, held.holders), (handle, 1));
+    /// assert_eq!(held.removed_at.unwrap().line(), line!() - 3);
+    /// drop(guard);
+    /// assert_eq!(registry.deferred().len(), 0);
+    /// ```
+    pub fn deferred(&self) -> impl ExactSizeIterator<Item = Deferred<T>> + use<T> {
+        let mut found = Vec::new();
+        self.survey(|_, _, seen| {
+            if seen.held {
+                found.push(Deferred {
+                    handle: Handle::from_issued(seen.handle),
+                    created_at: Site::of(seen.created),
+                    removed_at: Site::of(seen.removed),
+                    thread: seen.thread.map(ThreadName::new),
+                    removed_for: seen.age,
+                    holders: seen.holders,
+                });
+            }
+        });
+        found.into_iter()
+    }
+
+    /// What is alive here, by creating line: [`haft::leaks`](crate::leaks()) for one registry.
+    ///
+    /// Lock-free, apart from taking the list of pages. Memory by the number of lines, not of handles.
+    ///
+    /// ```
+    /// # use haft::Registry;
+    /// let registry = Registry::new();
+    /// let handles = [1, 2, 3].map(|number| registry.insert(number));
+    /// let report = registry.leaks();
+    /// assert_eq!(report.iter().next().unwrap().count, 3);
+    /// println!("{report}");
+    /// ```
+    #[must_use = "the report does nothing but say what is alive"]
+    pub fn leaks(&self) -> LeakReport {
+        report::of_registry(self)
     }
 
     /// Counters of this registry. Costs and exactness as [`len`](Self::len).
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats::of(self.owner.totals())
+    }
+
+    /// Calls `each` with the type's name and size and every handle that is live or held.
+    pub(crate) fn survey(&self, each: impl FnMut(&'static str, usize, Seen)) {
+        self.owner.survey(each);
     }
 
     #[cold]
@@ -238,6 +304,10 @@ pub struct Live<T> {
     pub handle: Handle<T>,
     /// The line that created it; `None` where that is being recorded this very moment.
     pub created_at: Option<Site>,
+    /// The thread that created it, where that is known.
+    pub thread: Option<ThreadName>,
+    /// How long ago it was created, at most. In whole seconds; haft reads the clock now and then only, see [`Leak`](crate::Leak).
+    pub age: Option<Duration>,
 }
 
 impl<T> Clone for Live<T> {
@@ -247,3 +317,29 @@ impl<T> Clone for Live<T> {
 }
 
 impl<T> Copy for Live<T> {}
+
+/// A handle that is removed and whose value is still held, from [`Registry::deferred`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Deferred<T> {
+    /// The handle, which is stale.
+    pub handle: Handle<T>,
+    /// The line that created it.
+    pub created_at: Option<Site>,
+    /// The line that removed it; `None` where that is being recorded this very moment.
+    pub removed_at: Option<Site>,
+    /// The thread that removed it, where that is known.
+    pub thread: Option<ThreadName>,
+    /// How long ago it was removed, at most. In whole seconds; haft reads the clock now and then only, see [`Leak`](crate::Leak).
+    pub removed_for: Option<Duration>,
+    /// The guards that still hold the value; the last one drops it. While the removal goes on it counts as one.
+    pub holders: u64,
+}
+
+impl<T> Clone for Deferred<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Deferred<T> {}

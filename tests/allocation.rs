@@ -74,3 +74,17 @@ fn s11_removal_from_another_thread_allocates_nothing() {
     assert_eq!(count.join().unwrap(), 0);
     warm.delete();
 }
+
+#[test]
+fn s14_a_report_takes_memory_for_the_lines_and_not_for_the_handles() {
+    let registry = Registry::new();
+    let mut counts = Vec::new();
+    for size in [1_000, 100_000] {
+        while registry.len() < size {
+            (0..1000_u64).for_each(|value| drop(registry.insert(value)));
+        }
+        counts.push(allocations(|| assert_eq!(registry.leaks().iter().next().unwrap().count, size)));
+    }
+    assert_eq!(counts[0], counts[1], "a hundred times the handles, the same allocations");
+    assert!(counts[0] < 20, "{counts:?}");
+}

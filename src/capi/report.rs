@@ -2,7 +2,7 @@
 
 use super::ffi::{self, Fault};
 use super::handles::haft_status;
-use crate::report;
+use crate::{report, stats};
 use std::ffi::{c_char, c_int, c_void};
 
 /// The version of the header, to compare with what `haft_version` says of the library.
@@ -70,7 +70,7 @@ pub struct haft_counters {
 pub extern "C" fn haft_live() -> u64 {
     let mut live = 0;
     ffi::call(|| {
-        live = report::stats().live as u64;
+        live = stats::stats().live as u64;
         Ok(())
     });
     live
@@ -87,7 +87,7 @@ pub extern "C" fn haft_live() -> u64 {
 pub unsafe extern "C" fn haft_stats(out: *mut haft_counters) -> haft_status {
     ffi::call(|| {
         ffi::not_null(out, "out")?;
-        let stats = report::stats();
+        let stats = stats::stats();
         let counters = haft_counters {
             created: stats.created,
             removed: stats.removed,
@@ -125,9 +125,39 @@ pub unsafe extern "C" fn haft_report(writer: haft_writer, context: *mut c_void) 
     })
 }
 
+/// Writes the leak report as one line of JSON to `writer`, as `haft_report`: an object with `live`, `deferred`, `bytes` and `groups`, whose members are named
+/// in the documentation of Rust's `LeakReport::to_json`.
+///
+/// # Safety
+///
+/// As for `haft_report`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haft_report_json(writer: haft_writer, context: *mut c_void) -> haft_status {
+    ffi::call(|| {
+        let writer = writer.ok_or_else(|| Fault::null("writer"))?;
+        let json = report::leaks().to_json() + "\n";
+        // SAFETY(F1): the caller's promise.
+        written(unsafe { writer(context, json.as_ptr().cast(), json.len()) } == 0)
+    })
+}
+
+/// Writes the leak report to standard error when the process ends by `exit` or by returning from `main`; the environment variable `HAFT_REPORT=1` does the same without a
+/// call (`json`, or the path of a file, for others). Calling it again changes nothing. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn haft_report_at_exit() {
+    ffi::call(|| {
+        report::report_at_exit();
+        Ok(())
+    });
+}
+
 fn write_report(mut write: impl FnMut(&str) -> bool) -> Result<(), Fault> {
     let report = report::leaks().to_string();
-    match report.split_inclusive('\n').all(&mut write) {
+    written(report.split_inclusive('\n').all(&mut write))
+}
+
+fn written(to_its_end: bool) -> Result<(), Fault> {
+    match to_its_end {
         true => Ok(()),
         false => Err(Fault::new(ffi::HAFT_NOT_WRITTEN, "the report could not be written to its end")),
     }

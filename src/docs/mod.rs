@@ -1,4 +1,4 @@
-//! How haft works, for those who want to know before they trust it, and guides for C.
+//! How haft works, for those who want to know before they trust it, and guides: to finding leaks, and for C.
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -15,3 +15,6 @@ pub mod exporting {}
 
 #[doc = include_str!("scaling.md")]
 pub mod scaling {}
+
+#[doc = include_str!("leaks.md")]
+pub mod leaks {}

@@ -70,6 +70,9 @@ pub(crate) struct Record {
     reader_bit: u64,
     /// 0 while no cell but the first is in use, 1 where one may be; the claimer's.
     spread: AtomicU64,
+    /// The claimer's number for marks, where it stands in them; 0 where it has none.
+    #[cfg(not(haft_loom))]
+    who: AtomicU64,
     /// Lookups in mode `SHARED` that are left until the mode is `PLAIN` again; the claimer's.
     patience: AtomicU32,
     /// For each guard cell the handle whose slot counts its reader.
@@ -102,6 +105,8 @@ impl Record {
             mode: AtomicU64::new(if barrier::is_available() { PLAIN } else { SHARED }),
             reader_bit: reader_bit(index % READER_GROUPS),
             spread: AtomicU64::new(0),
+            #[cfg(not(haft_loom))]
+            who: AtomicU64::new(0),
             patience: AtomicU32::new(0),
             debts: std::array::from_fn(|_| AtomicU64::new(0)),
             next_patience: AtomicU32::new(PATIENCE.0),
@@ -123,6 +128,19 @@ impl Record {
     #[inline(always)]
     pub(crate) fn reader_bit(&self) -> u64 {
         self.reader_bit
+    }
+
+    /// What goes into marks for the claimer. Relaxed: only the claimer asks, and claims are handed over (E8).
+    #[cfg(not(haft_loom))]
+    #[inline(always)]
+    pub(crate) fn who(&self) -> u64 {
+        self.who.load(Ordering::Relaxed)
+    }
+
+    /// Says who the claimer is; it calls this when it has claimed the record.
+    #[cfg(not(haft_loom))]
+    pub(crate) fn set_who(&self, who: u64) {
+        self.who.store(who, Ordering::Relaxed);
     }
 
     /// Whether any thread may claim it that only looks up.

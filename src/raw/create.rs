@@ -1,6 +1,7 @@
 //! Creation: pop a slot, write the value, open the slot.
 
 use super::cells::Record;
+use super::history::Mark;
 use super::page::Popped;
 use super::set::Set;
 use super::shard::{Exhausted, Shard};
@@ -11,7 +12,7 @@ use super::shard::{Exhausted, Shard};
 ///
 /// The slot is the caller's, its page holds values of `T` and stays (I2).
 #[inline(always)]
-pub(crate) unsafe fn fill<T>(popped: Popped, value: T, site: u32) -> u64 {
+pub(crate) unsafe fn fill<T>(popped: Popped, value: T, by: Mark) -> u64 {
     let Popped { page, slot: index, generation } = popped;
     // SAFETY(I2): the caller's promise; popped slots are within the page.
     let (header, slot) = unsafe { (page.header(), page.slot::<T>(index)) };
@@ -20,7 +21,7 @@ pub(crate) unsafe fn fill<T>(popped: Popped, value: T, site: u32) -> u64 {
     unsafe { page.value::<T>(index).write(value) };
     slot.open(generation);
     // SAFETY(I2): as above. After the state (E11).
-    unsafe { page.history(index) }.created(site);
+    unsafe { page.history(index) }.created(by);
     header.handle(index, generation)
 }
 
@@ -56,8 +57,8 @@ pub(crate) struct Reservation<'a> {
     popped: Popped,
     set: &'a Set,
     me: Option<&'a Record>,
-    /// The line that reserved it.
-    site: u32,
+    /// Who reserved it, and where.
+    by: Mark,
 }
 
 impl<'a> Reservation<'a> {
@@ -66,10 +67,10 @@ impl<'a> Reservation<'a> {
     /// # Safety
     ///
     /// The slot is the caller's, in a page of `set`, which counts it against its limit already.
-    pub(crate) unsafe fn new(popped: Popped, set: &'a Set, me: Option<&'a Record>, site: u32) -> Self {
+    pub(crate) unsafe fn new(popped: Popped, set: &'a Set, me: Option<&'a Record>, by: Mark) -> Self {
         // SAFETY(I2): pages stay as long as their set.
         unsafe { popped.page.any_slot(popped.slot) }.reserve(popped.generation);
-        Self { popped, set, me, site }
+        Self { popped, set, me, by }
     }
 
     /// The handle that is to be.
@@ -84,10 +85,10 @@ impl<'a> Reservation<'a> {
     ///
     /// The set holds values of `T`.
     pub(crate) unsafe fn fill<T>(self, value: T) -> u64 {
-        let (popped, site) = (self.popped, self.site);
+        let (popped, by) = (self.popped, self.by);
         std::mem::forget(self);
         // SAFETY(I3): the slot is reserved and ours; the type is the caller's promise.
-        unsafe { fill(popped, value, site) }
+        unsafe { fill(popped, value, by) }
     }
 }
 
@@ -99,7 +100,7 @@ impl Drop for Reservation<'_> {
         let Popped { page, slot: index, generation } = self.popped;
         // SAFETY(I2): pages stay as long as their set.
         let slot = unsafe {
-            page.history(index).given_up(self.site);
+            page.history(index).given_up(self.by);
             page.any_slot(index)
         };
         // SAFETY(I8): popped, never opened, given back once.

@@ -1,13 +1,17 @@
 //! What became of a handle that is not live here: the slow second look after a lookup or removal failed.
 
 use super::bits;
+use super::clock::Moment;
+use super::history::Sites;
 use super::layout::TypeInfo;
 use super::lookup::Want;
+use super::name::Thread;
 use super::site::NO_SITE;
 use super::slot::Phase;
 use super::space::Space;
 use super::thread::{SPACE, with_stay};
 use std::any::TypeId;
+use std::time::Duration;
 
 /// What a handle turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,11 +45,24 @@ pub(crate) struct Finding {
     pub(crate) created: u32,
     /// The number of the site that removed it.
     pub(crate) removed: u32,
+    /// Where it was removed, the thread that did that; where it is live, the one that created it.
+    pub(crate) thread: Option<Thread>,
+    /// How long ago that was, at most.
+    pub(crate) age: Option<Duration>,
 }
 
 impl Finding {
     const fn only(cause: Cause) -> Self {
-        Self { cause, found: None, created: NO_SITE, removed: NO_SITE }
+        Self { cause, found: None, created: NO_SITE, removed: NO_SITE, thread: None, age: None }
+    }
+
+    /// Adds thread and time, where they are those of the creation or removal that the finding is about.
+    fn by(&mut self, sites: Sites, known: bool) {
+        let now = Moment::now();
+        if known {
+            self.thread = Thread::of(sites.thread);
+            self.age = Some(now.since(sites.time));
+        }
     }
 }
 
@@ -108,9 +125,11 @@ fn look(space: &Space, handle: u64, wanted: Option<TypeId>, want: Want) -> Findi
             }
             finding.cause = Cause::Stale;
             (finding.created, finding.removed) = (sites.created, sites.removed);
+            finding.by(sites, sites.removed != NO_SITE);
         }
         Phase::Live => {
             finding.created = if sites.removed == 0 { sites.created } else { NO_SITE };
+            finding.by(sites, sites.removed == NO_SITE);
             finding.cause = if is_going {
                 Cause::Stale
             } else if wanted.is_none() {
@@ -131,4 +150,42 @@ fn look(space: &Space, handle: u64, wanted: Option<TypeId>, want: Want) -> Findi
 
 fn without_page(space: &Space, handle: u64) -> Cause {
     if space.was_issued_before(handle) { Cause::Gone } else { Cause::Unissued }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raw::registry::Owner;
+    use std::panic::Location;
+
+    #[test]
+    fn s13_a_finding_has_the_thread_that_removed_the_handle_and_how_long_ago_that_was() {
+        let owner = Owner::new(usize::MAX);
+        let insert = || owner.insert('x', Location::caller()).map_err(drop).expect("there is room");
+        let handle = insert();
+        let live = owner.explain(handle);
+        let creator = live.thread.expect("it has a number");
+        // Held, freed, and in use again.
+        let held = owner.get(handle);
+        let name = "remover".to_owned();
+        std::thread::scope(|scope| {
+            let remove = || owner.remove(handle, Location::caller());
+            std::thread::Builder::new().name(name).spawn_scoped(scope, remove).expect("a thread starts");
+        });
+        let stale = owner.explain(handle);
+        drop(held);
+        for finding in [stale, owner.explain(handle)] {
+            let remover = finding.thread.expect("it has a number");
+            assert_ne!(remover, creator);
+            assert!(
+                cfg!(not(target_os = "linux")) || remover.to_string().ends_with("(remover)"),
+                "{remover}"
+            );
+            assert!(finding.age.is_some_and(|age| age <= Duration::from_secs(600)), "{:?}", finding.age);
+        }
+        // Sooner or later the slot is used again.
+        let _others: Vec<_> = (0..100).map(|_| insert()).collect();
+        let finding = owner.explain(handle);
+        assert_eq!((finding.cause, finding.thread, finding.age), (Cause::Stale, None, None));
+    }
 }

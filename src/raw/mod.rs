@@ -27,11 +27,17 @@ pub(crate) mod token;
 pub(crate) mod unwind;
 
 #[cfg(not(haft_loom))]
+pub(crate) mod at_exit;
+#[cfg(not(haft_loom))]
+pub(crate) mod clock;
+#[cfg(not(haft_loom))]
 pub(crate) mod exit;
 #[cfg(not(haft_loom))]
 pub(crate) mod explain;
 #[cfg(not(haft_loom))]
 pub(crate) mod held;
+#[cfg(not(haft_loom))]
+pub(crate) mod name;
 #[cfg(not(haft_loom))]
 pub(crate) mod registry;
 #[cfg(not(haft_loom))]

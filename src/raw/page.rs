@@ -21,7 +21,7 @@ use super::history::History;
 use super::layout::{Shape, TypeInfo};
 use super::past::Past;
 use super::shard::Shard;
-use super::slot::{Phase, Slot};
+use super::slot::{Phase, Slot, State};
 use super::space::Space;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering, Track};
 use std::alloc::{alloc, dealloc};
@@ -582,13 +582,13 @@ impl Page {
     /// # Safety
     ///
     /// `this` is this page, which stays allocated while `each` runs (I2).
-    pub(crate) unsafe fn for_each_taken(&self, this: PagePtr, mut each: impl FnMut(u32, &Slot, Phase)) {
+    pub(crate) unsafe fn for_each_taken(&self, this: PagePtr, mut each: impl FnMut(u32, &Slot, State)) {
         for index in 0..self.primed() {
             // SAFETY(I2): the caller's promise; primed slots are within the page.
             let slot = unsafe { this.any_slot(index) };
-            let phase = slot.state().phase();
-            if matches!(phase, Phase::Live | Phase::Closed) {
-                each(index, slot, phase);
+            let state = slot.state();
+            if matches!(state.phase(), Phase::Live | Phase::Closed) {
+                each(index, slot, state);
             }
         }
     }

@@ -136,9 +136,11 @@ impl<T: 'static> Owner<T> {
         self.existing().map(Set::totals).unwrap_or_default()
     }
 
-    /// The live handles.
-    pub(crate) fn live(&self) -> Vec<Seen> {
-        self.existing().map(survey::of_set).unwrap_or_default()
+    /// Calls `each` with the type's name and size and every handle that is live or held.
+    pub(crate) fn survey(&self, mut each: impl FnMut(&'static str, usize, Seen)) {
+        if let Some(set) = self.existing() {
+            survey::of_set(set, |seen| each(set.info.name(), set.info.size, seen));
+        }
     }
 
     /// The most handles that may be live.

@@ -4,6 +4,7 @@ use super::barrier;
 use super::bits;
 use super::cells::{Orphans, Record};
 use super::entry::{Entry, Gate};
+use super::history::Mark;
 use super::page::PagePtr;
 use super::slot::{Slot, State};
 use super::space::Space;
@@ -177,7 +178,7 @@ impl Winner {
         // SAFETY(I2): the slot is outstanding until this hold is given back.
         let slot = unsafe { place.as_ref() };
         // SAFETY(I2): as above.
-        unsafe { page.history(bits::slot(handle)) }.removed(removed);
+        unsafe { page.history(bits::slot(handle)) }.removed(removed, stamp(me));
         if limited {
             // SAFETY(I2): the slot is outstanding.
             unsafe { set_of(page).as_ref() }.count_out();
@@ -221,7 +222,7 @@ pub(super) unsafe fn own<T>(entry: &Entry, me: &Record, handle: u64, removed: u3
     if std::mem::needs_drop::<T>() {
         slot.close_plainly(generation);
         me.end_stay();
-        history.removed(removed);
+        history.removed(removed, stamp(me));
         // SAFETY(I3): closed, and nobody else has looked it up or holds it; the type is the caller's promise.
         unsafe { Alone { page, slot: NonNull::from(slot), handle }.drop_value_as::<T>(Some(me)) };
     } else {
@@ -230,7 +231,7 @@ pub(super) unsafe fn own<T>(entry: &Entry, me: &Record, handle: u64, removed: u3
         // SAFETY(I8): quiet, biased to this thread, and without anything to drop; this thread's own page.
         unsafe { page.give_back_own(slot, index, generation) };
         me.end_stay();
-        history.removed(removed);
+        history.removed(removed, stamp(me));
     }
     true
 }
@@ -269,6 +270,16 @@ fn close_by_exchange(entry: &Entry, me: &Record, slot: &Slot, handle: u64, own: 
         me.end_stay();
     }
     before
+}
+
+/// What will be remembered of the thread that has claimed the record. (A model has no threads with numbers, and no clock.)
+#[inline(always)]
+#[cfg_attr(haft_loom, expect(unused_variables, reason = "see above"))]
+fn stamp(me: &Record) -> Mark {
+    #[cfg(haft_loom)]
+    return 0;
+    #[cfg(not(haft_loom))]
+    super::history::stamp(me.who())
 }
 
 /// Every record that may hold the handle.

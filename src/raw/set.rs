@@ -89,6 +89,8 @@ impl Set {
 
     /// A new page in the table, for a shard of this set.
     pub(super) fn add_page(&self, shard: &Shard, grown: u32) -> Result<PagePtr, Exhausted> {
+        #[cfg(not(haft_loom))]
+        super::at_exit::first_use();
         reclaim_leftovers(self.space);
         let size = self.space.size();
         let mut pages = self.pages.lock();

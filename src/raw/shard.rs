@@ -78,6 +78,8 @@ impl Shard {
     /// The caller owns the shard (I6), and the registry is in use (so its pages stay, I2).
     #[cold]
     pub(crate) unsafe fn refill(&self) -> Result<PagePtr, Exhausted> {
+        #[cfg(not(haft_loom))]
+        super::clock::refresh();
         // SAFETY(I6): the caller's promise.
         unsafe { self.collect() };
         if let Some(page) = self.current() {

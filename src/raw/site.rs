@@ -1,4 +1,4 @@
-//! Sites: the places in the source where handles are created and removed, as 32-bit numbers.
+//! Sites: the places in the source where handles are created and removed, as numbers of sixteen bits.
 //!
 //! A slot has eight bytes for two of them; a pointer each would not fit. A number is the index, from 1, in one table that is hashed by
 //! what identifies the place, filled and never emptied: lock-free, and without allocation. (The compiler may have several
@@ -16,8 +16,8 @@ use std::ptr::{self, NonNull};
 /// The number of no site.
 pub(crate) const NO_SITE: u32 = 0;
 
-/// Sites that can be told apart; those that come later go without a number.
-const SITES: usize = 1 << 16;
+/// Places in the table; the first is never used, so that a site's number is its place. Those that come when it is full go without a number.
+pub(crate) const SITES: usize = 1 << 16;
 
 /// Marks the address of a [`Foreign`] one.
 const FOREIGN: usize = 1;
@@ -89,7 +89,7 @@ impl Spot for &'static Location<'static> {
     fn known(self) -> Option<u32> {
         let start = start(self);
         // Relaxed: a `Location` is constant, and only its address is compared.
-        ptr::eq(TABLE[start].load(Ordering::Relaxed).cast(), self).then_some(start as u32 + 1)
+        ptr::eq(TABLE[start].load(Ordering::Relaxed).cast(), self).then_some(start as u32)
     }
 }
 
@@ -139,7 +139,7 @@ impl Spot for Line<'_> {
         let start = self.start();
         // Acquire (E11): what it points to is visible.
         let known = NonNull::new(TABLE[start].load(Ordering::Acquire))?;
-        self.is(known).then_some(start as u32 + 1)
+        self.is(known).then_some(start as u32)
     }
 }
 
@@ -184,7 +184,7 @@ fn index(key: usize) -> usize {
 #[inline(never)]
 fn search(start: usize, same: impl Fn(NonNull<()>) -> bool, make: impl Fn() -> NonNull<()>) -> u32 {
     let mut made = None;
-    for place in (0..SITES).map(|step| (start + step) % SITES) {
+    for place in (0..SITES).map(|step| (start + step) % SITES).filter(|place| *place != NO_SITE as usize) {
         let entry = &TABLE[place];
         let known = match NonNull::new(entry.load(Ordering::Acquire)) {
             Some(known) => known,
@@ -202,7 +202,7 @@ fn search(start: usize, same: impl Fn(NonNull<()>) -> bool, make: impl Fn() -> N
             }
         };
         if same(known) {
-            return place as u32 + 1;
+            return place as u32;
         }
     }
     NO_SITE
@@ -210,7 +210,7 @@ fn search(start: usize, same: impl Fn(NonNull<()>) -> bool, make: impl Fn() -> N
 
 /// The site with a number; `None` for 0.
 pub(crate) fn site(number: u32) -> Option<Site> {
-    let entry = TABLE.get((number as usize).checked_sub(1)?)?;
+    let entry = TABLE.get(number as usize)?;
     // Acquire: what it points to is visible.
     NonNull::new(entry.load(Ordering::Acquire)).map(Site)
 }
@@ -218,6 +218,14 @@ pub(crate) fn site(number: u32) -> Option<Site> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s14_the_place_that_stands_for_no_site_is_never_used() {
+        assert_ne!(search_for(0, Location::caller()), NO_SITE);
+        assert_ne!(search_for(SITES - 1, Location::caller()), NO_SITE);
+        assert_ne!(search_for(SITES - 1, Location::caller()), NO_SITE);
+        assert!(TABLE[NO_SITE as usize].load(Ordering::Relaxed).is_null());
+    }
 
     fn search_for(place: usize, location: &'static Location<'static>) -> u32 {
         search(place, |known| ptr::eq(known.as_ptr().cast(), location), || NonNull::from(location).cast())

@@ -17,10 +17,13 @@
 //! another, or its own id gone, creates in the common shard.
 
 use super::cells::Record;
+use super::clock;
 use super::create;
 use super::exit;
+use super::history::{self, Mark};
 use super::layout::key_of;
 use super::lookup::{self, Hold, Want};
+use super::name;
 use super::page::PagePtr;
 use super::set::Set;
 use super::shard::{Exhausted, Shard};
@@ -50,6 +53,8 @@ struct Local {
     record: Cell<Option<&'static Record>>,
     bound: Cell<bool>,
     ended: Cell<bool>,
+    /// Its number where it stands in marks; 0 before it has one, and where none was left.
+    who: Cell<u64>,
     /// Current pages by the set's identity. Only valid while bound.
     by_set: [Cell<(u64, PagePtr)>; PAGES],
     /// Current pages of default registries by the type's key; key 0 without a page. Only valid while bound.
@@ -62,6 +67,7 @@ thread_local! {
             record: Cell::new(None),
             bound: Cell::new(false),
             ended: Cell::new(false),
+            who: Cell::new(0),
             by_set: [const { Cell::new((0, PagePtr::NONE)) }; PAGES],
             by_type: [const { Cell::new((0, PagePtr::NONE)) }; PAGES],
         }
@@ -120,7 +126,7 @@ impl Local {
             return None;
         }
         let record = pooled_record();
-        self.record.set(Some(record));
+        self.introduce(record);
         Some(record)
     }
 
@@ -146,11 +152,28 @@ impl Local {
         if !watch() || !record.claim() {
             return None;
         }
-        if let Some(pooled) = self.record.replace(Some(record)) {
+        if let Some(pooled) = self.record.take() {
             lookup::disclaim(&SPACE, pooled);
         }
+        self.introduce(record);
         self.bound.set(true);
         Some(record)
+    }
+
+    /// Makes a claimed record this thread's own. A thread that has no number yet gets one.
+    fn introduce(&self, record: &'static Record) {
+        if self.who.get() == 0 {
+            self.who.set(history::who(name::number()));
+        }
+        clock::refresh();
+        record.set_who(self.who.get());
+        self.record.set(Some(record));
+    }
+
+    /// What will be remembered of this thread at a line.
+    #[inline(always)]
+    fn mark(&self, site: u32) -> Mark {
+        u64::from(site) | history::stamp(self.who.get())
     }
 
     /// This thread's shard of a set, made where there is none yet. `None` where the thread cannot have one.
@@ -186,6 +209,7 @@ fn with_borrowed<R>(local: &Local, operation: impl FnOnce(&'static Record) -> R)
         return operation(record);
     }
     let borrowed = Borrowed(pooled_record());
+    borrowed.0.set_who(local.who.get());
     operation(borrowed.0)
 }
 
@@ -215,6 +239,12 @@ pub(crate) fn with_any_record(operation: &mut dyn FnMut(&'static Record)) {
 #[inline]
 pub(crate) fn me() -> Option<&'static Record> {
     local().record.get()
+}
+
+/// Whether what this thread creates goes into shards of its own, from now until it ends.
+pub(crate) fn has_shards() -> bool {
+    let local = local();
+    local.bound.get() || local.bind().is_some()
 }
 
 /// See [`lookup::get`].
@@ -352,7 +382,7 @@ pub(crate) unsafe fn insert<T>(set: &Set, value: T, created: impl Spot) -> Resul
         && let Some(popped) = unsafe { page.pop::<T>() }
     {
         // SAFETY(I3): just popped.
-        return Ok(unsafe { create::fill(popped, value, site) });
+        return Ok(unsafe { create::fill(popped, value, local.mark(site)) });
     }
     // SAFETY(I2): the caller's promise.
     unsafe { insert_slowly(set, value, created) }
@@ -365,7 +395,7 @@ unsafe fn insert_slowly<T>(set: &Set, value: T, created: impl Spot) -> Result<u6
     // SAFETY(I2): the caller's promise.
     match unsafe { pop::<T>(local, set, |page| local.remember(set, page)) } {
         // SAFETY(I3): just popped.
-        Ok(popped) => Ok(unsafe { create::fill(popped, value, created.number()) }),
+        Ok(popped) => Ok(unsafe { create::fill(popped, value, local.mark(created.number())) }),
         Err(why) => Err((value, why)),
     }
 }
@@ -385,7 +415,7 @@ pub(crate) fn insert_default<T: 'static>(value: T, created: impl Spot) -> Result
         && let Some(popped) = unsafe { page.pop::<T>() }
     {
         // SAFETY(I3): just popped.
-        return Ok(unsafe { create::fill(popped, value, site) });
+        return Ok(unsafe { create::fill(popped, value, local.mark(site)) });
     }
     insert_default_slowly(value, created)
 }
@@ -402,7 +432,7 @@ fn insert_default_slowly<T: 'static>(value: T, created: impl Spot) -> Result<u64
         && let Some(popped) = unsafe { page.pop_again::<T>() }
     {
         // SAFETY(I3): just popped.
-        return Ok(unsafe { create::fill(popped, value, created.number()) });
+        return Ok(unsafe { create::fill(popped, value, local.mark(created.number())) });
     }
     let set = default_set::<T>();
     let remember =
@@ -410,7 +440,7 @@ fn insert_default_slowly<T: 'static>(value: T, created: impl Spot) -> Result<u64
     // SAFETY(I2): default registries are never dropped.
     match unsafe { pop::<T>(local, set, remember) } {
         // SAFETY(I3): just popped.
-        Ok(popped) => Ok(unsafe { create::fill(popped, value, created.number()) }),
+        Ok(popped) => Ok(unsafe { create::fill(popped, value, local.mark(created.number())) }),
         Err(why) => Err((value, why)),
     }
 }
@@ -467,7 +497,7 @@ pub(crate) unsafe fn reserve<T>(set: &Set, created: impl Spot) -> Result<create:
     // SAFETY(I2): the caller's promise.
     let popped = unsafe { pop::<T>(local, set, |page| local.remember(set, page)) }?;
     // SAFETY(I8): just popped.
-    Ok(unsafe { create::Reservation::new(popped, set, me(), created.number()) })
+    Ok(unsafe { create::Reservation::new(popped, set, me(), local.mark(created.number())) })
 }
 
 /// The default registry of `T`.

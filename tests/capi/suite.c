@@ -121,6 +121,7 @@ static void null_arguments_are_named(void) {
     FAILS(haft_share(NULL), HAFT_NULL_ARGUMENT, "`ref`", "null");
     FAILS(haft_stats(NULL), HAFT_NULL_ARGUMENT, "`out`", "null");
     FAILS(haft_report(NULL, NULL), HAFT_NULL_ARGUMENT, "`writer`", "null");
+    FAILS(haft_report_json(NULL, NULL), HAFT_NULL_ARGUMENT, "`writer`", "null");
     FAILS(haft_report_file(NULL), HAFT_NULL_ARGUMENT, "`file`", "null");
     CHECK(haft_remove(handle) == HAFT_OK);
     CHECK(haft_new_at(&socket_type, &object, &handle, NULL, 5) == HAFT_OK);
@@ -278,6 +279,12 @@ static void reports_name_what_is_alive(void) {
     CHECK(strstr(all.text, "session") != NULL && strstr(all.text, "suite.c:") != NULL);
     some.pieces_left = 1;
     FAILS(haft_report(gather, &some), HAFT_NOT_WRITTEN, "report", "end");
+    static gathered json, none;
+    json.pieces_left = 1;
+    CHECK(haft_report_json(gather, &json) == HAFT_OK);
+    CHECK(strncmp(json.text, "{\"live\":3,", 10) == 0 && json.text[json.length - 1] == '\n');
+    CHECK(strstr(json.text, "\"type\":\"session\"") != NULL && strstr(json.text, "suite.c\",\"line\":") != NULL);
+    FAILS(haft_report_json(gather, &none), HAFT_NOT_WRITTEN, "report", "end");
 
     char path[] = "/tmp/haft-suite-XXXXXX", read_back[8192] = {0};
     int descriptor = mkstemp(path);

@@ -34,12 +34,14 @@ const BATCH: usize = 2_000;
 fn main() -> ExitCode {
     let Arguments { rows, threads } = Arguments::parse();
     let mut checks = Checks::default();
+    let before = haft::leaks();
     if let Err(error) = work(rows, threads, &mut checks) {
         checks.check(error.to_string(), false);
     }
+    leaks::compare(&before, &mut checks);
     heading("Every mistake, and what it is told");
     misuse::run(&mut checks);
-    heading("Three leaks, and the report");
+    heading("Three leaks, the report, and the difference of two");
     leaks::run(&mut checks);
     if checks.conclude() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
