@@ -1,10 +1,13 @@
 //! haft for a given time: every operation on every kind of thread, on values that know their state, and a final account.
 //!
 //! `cargo run --release -p soak -- --seconds 30 --threads 6`
+//!
+//! `--plant race`, `leak` or `use-after-free` does that and nothing else: whoever runs this under a sanitizer can see that it would be found.
 
 #![allow(dropping_copy_types)]
 
 mod account;
+mod planted;
 mod threads;
 mod values;
 mod work;
@@ -16,16 +19,18 @@ use std::time::{Duration, Instant};
 struct Options {
     seconds: u64,
     threads: usize,
+    planted: Option<String>,
 }
 
 fn options() -> Result<Options, lexopt::Error> {
     use lexopt::prelude::*;
-    let mut options = Options { seconds: 30, threads: 6 };
+    let mut options = Options { seconds: 30, threads: 6, planted: None };
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("seconds") => options.seconds = arguments.value()?.parse()?,
             Long("threads") => options.threads = arguments.value()?.parse()?,
+            Long("plant") => options.planted = Some(arguments.value()?.string()?),
             _ => return Err(argument.unexpected()),
         }
     }
@@ -34,6 +39,9 @@ fn options() -> Result<Options, lexopt::Error> {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = options().map_err(|error| format!("{error}\nusage: soak [--seconds 30] [--threads 6]"))?;
+    if let Some(fault) = options.planted {
+        return planted::plant(&fault).map_err(Into::into);
+    }
     work::silence_expected_panics();
     let begun = Instant::now();
     let threads: Vec<_> = (0..options.threads).map(threads::start).collect();
