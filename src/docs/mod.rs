@@ -12,3 +12,6 @@ pub mod c {}
 
 #[doc = include_str!("exporting.md")]
 pub mod exporting {}
+
+#[doc = include_str!("verification_tests.md")]
+pub mod verification {}
