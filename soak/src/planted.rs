@@ -27,13 +27,15 @@ pub fn plant(fault: &str) -> Result<(), String> {
             there.join().map_err(|_| "a thread panicked")?;
         }
         "leak" => {
-            // A value whose handle is taken and whose owner forgets it.
-            let handle = Handle::new(vec![7_u8; 100]);
-            std::mem::forget(handle.take());
+            // (Not of a value that was under a handle: its free slot may still show the address, and nothing is lost that can be found.)
+            let length = Handle::new(100).take().map_err(|error| error.to_string())?;
+            std::mem::forget(vec![7_u8; length.unwrap_or_default()]);
         }
         "use-after-free" => {
             let handle = Handle::new(Box::new(7_u8));
-            let pointer: *const u8 = &**handle.value();
+            let guard = handle.value();
+            let pointer: *const u8 = &raw const **guard;
+            drop(guard);
             handle.delete();
             // SAFETY: none: this is the fault.
             println!("{}", unsafe { pointer.read_volatile() });
