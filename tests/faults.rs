@@ -28,8 +28,10 @@ impl Drop for Counted {
     }
 }
 
+type DropsIt = fn(&Registry<Panics>, Handle<Panics>);
+
 /// Every place that drops a value. Each gets the registry and a handle in it, and panics by the value's drop.
-const PLACES: [(&str, fn(&Registry<Panics>, Handle<Panics>)); 11] = [
+const PLACES: [(&str, DropsIt); 11] = [
     ("Handle::remove", |_, handle| drop(handle.remove())),
     ("Handle::delete", |_, handle| handle.delete()),
     ("Handle::take, whose value is the caller's", |_, handle| drop(handle.take())),
@@ -66,7 +68,7 @@ fn s10_a_drop_that_panics_panics_once_wherever_it_is_and_everything_goes_on() {
         let registry = Registry::with_limit(1);
         for round in 1..=3 {
             // With a limit of one, only what is really gone makes room.
-            let handle = registry.try_insert(Panics(drops.clone())).map_err(|full| std::mem::forget(full));
+            let handle = registry.try_insert(Panics(drops.clone())).map_err(std::mem::forget);
             let handle = handle.unwrap_or_else(|()| panic!("{place}: no room in round {round}"));
             let panic = catch_unwind(AssertUnwindSafe(|| drops_it(&registry, handle))).unwrap_err();
             assert_eq!(panic.downcast_ref::<&str>(), Some(&"in a drop"), "{place}");
@@ -153,7 +155,8 @@ fn s5_a_thread_that_dies_of_a_panic_lets_its_guards_go() {
 
 #[test]
 fn s5_a_guard_that_is_leaked_keeps_its_value_and_nothing_else() {
-    let leaks: [(&str, fn(Handle<Counted>)); 4] = [
+    type Leak = fn(Handle<Counted>);
+    let leaks: [(&str, Leak); 4] = [
         ("a guard", |handle| std::mem::forget(handle.get())),
         ("a shared guard", |handle| std::mem::forget(handle.get().map(Ref::into_shared))),
         ("guards beyond the cells", |handle| {

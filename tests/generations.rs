@@ -33,7 +33,7 @@ fn s1_a_slot_of_the_real_layout_ends_with_its_last_generation_and_never_comes_ba
         let next = registry.insert(());
         // One test for all: the same slot, and the next generation.
         assert_eq!(next.to_bits(), last.to_bits() + (1 << 33));
-        if generation(next) % (1 << 28) == 0 {
+        if generation(next).is_multiple_of(1 << 28) {
             println!(
                 "{:>10} in {:.0} s",
                 generation(next) - generation(first),

@@ -323,7 +323,7 @@ impl Machine {
         };
         let bits = match how {
             0..=191 => of(which),
-            192..=223 => of(which) ^ 1 << (u32::from(how) * 2 + which as u32) % 64,
+            192..=223 => of(which) ^ (1 << ((u32::from(how) * 2 + which as u32) % 64)),
             224..=231 => of(which).wrapping_add(1 << [0, 1, 13, 19, 33, 34, 40, 63][usize::from(how & 7)]),
             232..=239 => of(which).wrapping_sub(1 << [0, 1, 13, 19, 33, 34, 40, 63][usize::from(how & 7)]),
             240..=247 => of(which) << 31 >> 31 | of(usize::from(how)) >> 33 << 33,
