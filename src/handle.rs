@@ -157,7 +157,8 @@ impl<T: Send + Sync + 'static> Handle<T> {
     ///
     /// # Errors
     ///
-    /// [`Full`] with the value, where the handle space or memory is exhausted.
+    /// [`Full`] with the value, where the handle space or memory is exhausted. (A thread's first handle of a type also needs a few small blocks of
+    /// bookkeeping; where one of these is refused, [`handle_alloc_error`](std::alloc::handle_alloc_error) is called.)
     #[inline]
     #[track_caller]
     pub fn try_new(value: T) -> Result<Self, Full<T>> {

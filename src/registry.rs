@@ -79,7 +79,8 @@ impl<T: Send + Sync + 'static> Registry<T> {
     ///
     /// # Errors
     ///
-    /// [`Full`] with the value, where the limit is reached, the handle space or memory exhausted. Nothing else changes.
+    /// [`Full`] with the value, where the limit is reached, the handle space or memory exhausted. Nothing else changes. (As for
+    /// [`Handle::try_new`], the blocks of bookkeeping for a thread's first handle here are the exception.)
     #[inline]
     #[track_caller]
     pub fn try_insert(&self, value: T) -> Result<Handle<T>, Full<T>> {

@@ -8,7 +8,11 @@ use haft::ffi;
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The count of live handles is the process's.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Objects are counted by the addresses of these: one for each kind.
 static DESTROYED: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
@@ -258,6 +262,7 @@ fn same(one: &haft_ref, other: &haft_ref) -> bool {
 #[test]
 fn s3_random_integers_and_references_through_c_never_crash() {
     let steps = std::env::var("HAFT_STEPS").map_or(20_000, |steps| steps.parse().expect("a number"));
+    let _alone = ALONE.lock().unwrap();
     let before = haft_live();
     for seed in 1..=8 {
         for (destroyed, total) in DESTROYED.iter().zip([0; 2]) {
@@ -267,3 +272,28 @@ fn s3_random_integers_and_references_through_c_never_crash() {
     }
     assert_eq!(haft_live(), before);
 }
+
+/// A reference that was released stays released, also for whoever wants to share a copy of it.
+#[test]
+fn sharing_a_copy_of_a_released_shared_reference_is_told() {
+    let _alone = ALONE.lock().unwrap();
+    let (mut handle, mut reference) = (0, NOT_HELD);
+    // SAFETY: pointers to our own.
+    unsafe {
+        assert_eq!(haft_new(&NOTHING.0[0], ptr::null_mut(), &raw mut handle), ffi::HAFT_OK);
+        assert_eq!(haft_get(&NOTHING.0[0], handle, &raw mut reference), ffi::HAFT_OK);
+        assert_eq!(haft_share(&raw mut reference), ffi::HAFT_OK);
+        assert_eq!(haft_share(&raw mut reference), ffi::HAFT_OK, "it stays as it is");
+        let mut copy = reference;
+        assert_eq!(haft_release(&raw mut reference), ffi::HAFT_OK);
+        assert_eq!(haft_share(&raw mut copy), ffi::HAFT_NOT_HELD);
+        assert_eq!(haft_release(&raw mut copy), ffi::HAFT_NOT_HELD);
+    }
+    assert_eq!(haft_remove(handle), ffi::HAFT_OK);
+}
+
+/// A kind of which nobody counts the objects.
+static NOTHING: Types = Types([
+    haft_type { name: c"nothing".as_ptr(), destroy: None },
+    haft_type { name: c"nothing either".as_ptr(), destroy: None },
+]);

@@ -1,5 +1,7 @@
 //! Operations while a thread ends (S8): in thread-local destructors that run before haft's own, after it, or first of all.
 
+mod joined;
+
 use haft::{Handle, Ref, Registry, Removal, SharedRef};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -120,7 +122,7 @@ fn s8_a_guard_left_behind_while_the_next_thread_works() {
     // The record is adopted with a taken cell; the late guard frees it.
     let drops = Arc::new(AtomicUsize::new(0));
     let kept = Handle::new(Counted(drops.clone()));
-    thread::scope(|scope| {
+    joined::scope(|scope| {
         for _ in 0..200 {
             scope.spawn(|| GUARD.set(kept.get().ok()));
             scope.spawn(|| {

@@ -1,8 +1,11 @@
-//! After a fork the child can use every handle that existed (S12).
+//! After a fork the child can use every handle that existed (S12), whatever the other threads were doing.
+//!
+//! `HAFT_FORKS` is how many children there are.
 #![cfg(unix)]
+#![allow(dropping_copy_types)]
 
 use haft::{Handle, Registry};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,6 +33,35 @@ fn child(mine: &[Handle<String>], others: &[Handle<String>], registered: &[Handl
     good
 }
 
+static PASSED_ON: AtomicU64 = AtomicU64::new(0);
+
+/// What other threads are in the middle of when the process forks: all kinds of operations, and all transitions (removal of what another thread
+/// made and looks at, registries and threads that come and go).
+fn work(kind: usize, common: Handle<String>) {
+    match kind {
+        0 => {
+            let handle = Handle::new(1_u64);
+            let old = Handle::<u64>::from_bits(PASSED_ON.swap(handle.to_bits(), SeqCst));
+            drop(handle.get());
+            drop(old.map(Handle::remove));
+        }
+        1 => {
+            if let Some(handle) = Handle::<u64>::from_bits(PASSED_ON.load(SeqCst)) {
+                let guard = handle.get();
+                drop(handle.remove());
+                drop(guard);
+            }
+        }
+        _ => {
+            let registry = Registry::new();
+            let handle = registry.insert(7_u16);
+            thread::scope(|scope| scope.spawn(|| drop(registry.remove(handle))).join().unwrap());
+            // (The parent's own threads must leave the child's work alone, so this one is only looked at.)
+            assert!(common.get().unwrap().starts_with("text"));
+        }
+    }
+}
+
 #[test]
 fn s12_the_child_uses_all_handles_while_others_worked() {
     let make = || (0..300).map(|index| Handle::new(format!("text {index}"))).collect::<Vec<_>>();
@@ -38,16 +70,16 @@ fn s12_the_child_uses_all_handles_while_others_worked() {
     let registered: Vec<_> = (0..100).map(|index| REGISTRY.insert(vec![index; 3])).collect();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
+        for kind in 0..3 {
+            let (stop, mine) = (&stop, &mine);
+            scope.spawn(move || {
                 while !stop.load(SeqCst) {
-                    let handle = Handle::new(1_u64);
-                    assert_eq!(*handle.get().unwrap(), 1);
-                    handle.delete();
+                    work(kind, mine[kind]);
                 }
             });
         }
-        for _ in 0..20 {
+        let forks = std::env::var("HAFT_FORKS").map_or(20, |count| count.parse().unwrap());
+        for _ in 0..forks {
             // SAFETY: the child calls nothing but haft, the allocator (which the C library keeps usable) and `_exit`.
             let pid = unsafe { libc::fork() };
             assert!(pid >= 0);
@@ -74,6 +106,7 @@ fn s12_the_child_uses_all_handles_while_others_worked() {
         }
         stop.store(true, SeqCst);
     });
+    drop(Handle::<u64>::from_bits(PASSED_ON.load(SeqCst)).map(Handle::remove));
     // The parent's handles are its own.
     assert!(mine.iter().chain(&others).all(|handle| handle.remove().is_ok()));
     REGISTRY.clear();

@@ -4,10 +4,11 @@
 
 #![allow(dropping_copy_types)]
 
+mod joined;
+
 use haft::{AnyHandle, Handle, Ref, Registry};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
 use std::sync::{Barrier, mpsc};
-use std::thread;
 use std::time::{Duration, Instant};
 
 const ALIVE: u64 = 0xA11C_E0FF_EE00_A11C;
@@ -91,7 +92,7 @@ fn s4_s5_threads_against_each_other() {
 fn hot_handle() {
     let current = AtomicU64::new(Handle::new(Value::new()).to_bits());
     let done = AtomicBool::new(false);
-    thread::scope(|scope| {
+    joined::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut seen = 0_u64;
@@ -123,7 +124,7 @@ fn hot_handle() {
 fn moved_between_threads() {
     let registry = Registry::new();
     let (there, here) = (mpsc::sync_channel(64), mpsc::sync_channel(64));
-    thread::scope(|scope| {
+    joined::scope(|scope| {
         for (sender, receiver) in [(there.0, here.1), (here.0, there.1)] {
             let registry = &registry;
             scope.spawn(move || {
@@ -170,7 +171,7 @@ fn one_winner() {
         let handles: Vec<_> = (0..HANDLES).map(|_| registry.insert_with(Value::knowing)).collect();
         let wins: Vec<AtomicUsize> = (0..HANDLES).map(|_| AtomicUsize::new(0)).collect();
         let (start, dropped) = (Barrier::new(4), DROPPED.load(SeqCst));
-        thread::scope(|scope| {
+        joined::scope(|scope| {
             for remove in removals {
                 scope.spawn({
                     let (start, handles, wins) = (&start, &handles, &wins);
@@ -199,7 +200,7 @@ fn one_winner() {
 fn everything_at_once() {
     let registry = Registry::new();
     let slots: Vec<AtomicU64> = (0..16).map(|_| AtomicU64::new(0)).collect();
-    thread::scope(|scope| {
+    joined::scope(|scope| {
         for seed in 1..=4 {
             let (registry, slots) = (&registry, &slots);
             scope.spawn(move || {

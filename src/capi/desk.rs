@@ -7,6 +7,7 @@
 use super::ffi::{self, Fault};
 use super::handles::haft_handle;
 use super::kind::Object;
+use crate::raw::explain::Cause;
 use crate::raw::held::{CountedKept, Held, Kept, Owed};
 use crate::raw::registry::Owner;
 use crate::raw::site::Line;
@@ -212,6 +213,16 @@ fn take_shared(reference: &haft_ref) -> Result<Taken, Fault> {
     // (Nobody looks them up, so nobody but the taker holds one.)
     match shared().take(reference.number, removed) {
         Some(Some(counted)) => Ok(Taken::Shared(counted)),
+        _ => Err(not_here(reference, true)),
+    }
+}
+
+/// Fails where a shared reference was released already, without holding it: whoever releases it must be alone.
+#[cold]
+#[inline(never)]
+pub(super) fn is_held(reference: &haft_ref) -> Result<(), Fault> {
+    match shared().explain(reference.number).cause {
+        Cause::Reserved => Ok(()),
         _ => Err(not_here(reference, true)),
     }
 }

@@ -206,7 +206,7 @@ pub unsafe extern "C" fn haft_share(r#ref: *mut haft_ref) -> haft_status {
         // SAFETY(F1): not null, and the rest is the caller's promise.
         let reference = unsafe { present(r#ref, "ref")?.as_mut() };
         if reference.is_shared() {
-            return Ok(());
+            return desk::is_held(reference);
         }
         let haft_ref { object, handle, .. } = *reference;
         let Taken::Here(kept) = desk::take(reference)? else {

@@ -18,3 +18,6 @@ pub mod scaling {}
 
 #[doc = include_str!("leaks.md")]
 pub mod leaks {}
+
+#[doc = include_str!("verification_tests.md")]
+pub mod verification {}

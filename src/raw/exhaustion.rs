@@ -9,7 +9,6 @@ use super::remove::Closed;
 use super::set::Set;
 use super::shard::{Exhausted, Shard};
 use super::space::{Size, Space};
-use std::collections::HashSet;
 use std::ptr::NonNull;
 
 /// Two shards, of which one is for threads: 64 places of four slots with fifteen generations.
@@ -64,18 +63,52 @@ impl World {
     }
 }
 
+/// A bit for every handle that the layout can name.
+struct Named(Vec<bool>);
+
+impl Named {
+    fn new() -> Self {
+        Self(vec![false; (SIZE.places * SIZE.slots * (SIZE.last_generation + 1)) as usize])
+    }
+
+    /// Notes a new handle: one that the layout can name, and that was never issued.
+    fn issue(&mut self, handle: u64) {
+        assert!(bits::is_well_formed(handle));
+        let (place, slot, generation) = (bits::place(handle), bits::slot(handle), bits::generation(handle));
+        assert!(
+            place < SIZE.places && slot < SIZE.slots && generation <= SIZE.last_generation,
+            "{handle:#x}"
+        );
+        let index = (place * SIZE.slots + slot) * (SIZE.last_generation + 1) + generation;
+        let issued = &mut self.0[index as usize];
+        assert!(!std::mem::replace(issued, true), "{handle:#x} was issued twice");
+    }
+
+    fn count(&self) -> usize {
+        self.0.iter().filter(|issued| **issued).count()
+    }
+
+    /// Every handle of the layout, and whether it was issued.
+    fn all(&self) -> impl Iterator<Item = (u64, bool)> {
+        let generations = SIZE.last_generation + 1;
+        self.0.iter().zip(0..).map(move |(issued, index)| {
+            let (rest, generation) = (index / generations, index % generations);
+            (bits::pack(generation, rest / SIZE.slots, rest % SIZE.slots), *issued)
+        })
+    }
+}
+
 #[test]
 fn s1_everything_that_the_layout_can_name_is_issued_once_and_then_creation_fails() {
     let world = World::new();
     let (_set, shard) = world.set();
-    let mut issued = HashSet::new();
+    let mut issued = Named::new();
     let kept = world.insert(&shard, 42).unwrap();
-    issued.insert(kept);
+    issued.issue(kept);
     let end = loop {
         match world.insert(&shard, 7) {
             Ok(handle) => {
-                assert!(issued.insert(handle), "{handle:#x} was issued twice");
-                assert!(bits::generation(handle) <= SIZE.last_generation);
+                issued.issue(handle);
                 world.remove(handle);
                 assert_eq!(world.get(handle), None);
             }
@@ -85,29 +118,66 @@ fn s1_everything_that_the_layout_can_name_is_issued_once_and_then_creation_fails
     assert_eq!(end, Exhausted::Space);
     // One slot is still taken by the handle that was kept: the generations after its own are left.
     let left = (SIZE.last_generation - bits::generation(kept)) as usize;
-    assert_eq!(issued.len(), world.promised() - left);
+    assert_eq!(issued.count(), world.promised() - left);
     // Failing changes nothing: it fails again, and what is alive stays alive.
     assert_eq!(world.insert(&shard, 8), Err(Exhausted::Space));
     assert_eq!(world.get(kept), Some(42));
-    assert!(issued.iter().filter(|handle| **handle != kept).all(|handle| world.get(*handle).is_none()));
+    assert!(
+        issued.all().all(|(handle, _)| world.get(handle).is_some() == (handle == kept)),
+        "nothing else is alive"
+    );
     // When it goes, its slot goes on to its end, and not further.
     world.remove(kept);
     let rest = std::iter::from_fn(|| world.insert(&shard, 9).ok().inspect(|handle| world.remove(*handle)));
-    assert_eq!(rest.map(|handle| assert!(issued.insert(handle))).count(), left);
-    assert_eq!(issued.len(), world.promised());
+    assert_eq!(rest.map(|handle| issued.issue(handle)).count(), left);
+    assert_eq!(issued.count(), world.promised());
+    assert!(issued.all().all(|(handle, _)| world.get(handle).is_none()));
+}
+
+/// Clearing, ending threads and adopted records bring nothing back either, at whatever moment.
+#[test]
+fn s1_clearing_and_threads_that_end_bring_nothing_back() {
+    let world = World::new();
+    let (set, shard) = world.set();
+    let mut issued = Named::new();
+    let mut last = Vec::new();
+    for round in 0_u64.. {
+        for value in 0..round % 7 + 1 {
+            match world.insert(&shard, value) {
+                Ok(handle) => {
+                    issued.issue(handle);
+                    last.push(handle);
+                }
+                Err(why) => assert_eq!(why, Exhausted::Space),
+            }
+        }
+        if last.is_empty() {
+            break;
+        }
+        assert!(last.iter().all(|handle| world.get(*handle).is_some()));
+        // SAFETY(I2): the test's own, not retired.
+        unsafe { set.as_ref() }.clear(3, &|lend: &mut dyn FnMut(&'static Record)| lend(world.record));
+        assert!(last.drain(..).all(|handle| world.get(handle).is_none()));
+        // The thread ends; the next one adopts record and shard, and goes on.
+        lookup::disclaim(world.space, world.record);
+        assert!(world.record.claim());
+    }
+    assert_eq!(issued.count(), world.promised(), "all that was promised, and no more");
+    assert_eq!(world.insert(&shard, 8), Err(Exhausted::Space));
+    assert!(issued.all().all(|(handle, _)| world.get(handle).is_none()));
 }
 
 #[test]
 fn s1_dropping_registries_brings_nothing_back_and_uses_every_place_up() {
     let world = World::new();
-    let mut issued = HashSet::new();
+    let mut issued = Named::new();
     loop {
         let (set, shard) = world.set();
         let mut created = 0;
         for value in 0..7 {
             match world.insert(&shard, value) {
                 Ok(handle) => {
-                    assert!(issued.insert(handle), "{handle:#x} was issued twice");
+                    issued.issue(handle);
                     created += 1;
                 }
                 Err(why) => assert_eq!(why, Exhausted::Space),
@@ -116,13 +186,13 @@ fn s1_dropping_registries_brings_nothing_back_and_uses_every_place_up() {
         drop(shard);
         // SAFETY(I2): from a box, not perpetual, and not used any more; its pages refer to the shard no more, since nothing is held.
         unsafe { Set::retire(set, 3, &|lend: &mut dyn FnMut(&'static Record)| lend(world.record)) };
-        assert!(issued.iter().all(|handle| world.get(*handle).is_none()), "an old handle came to life");
+        assert!(issued.all().all(|(handle, _)| world.get(handle).is_none()), "an old handle came to life");
         if created == 0 {
             break;
         }
     }
     // Each page starts above all that its place has issued, so at least one handle of every generation was issued somewhere.
-    assert!(issued.len() >= 64 && issued.len() <= world.promised());
+    assert!(issued.count() >= 64 && issued.count() <= world.promised());
 }
 
 #[test]

@@ -35,6 +35,9 @@ impl Past {
         let mut all = Vec::new();
         all.try_reserve_exact(slots as usize).ok()?;
         all.extend((0..slots).map(|slot| AtomicU32::new(used(slot))));
-        Some(Box::leak(Box::new(Self { used: all.into_boxed_slice(), _older: older })))
+        let mut one = Vec::new();
+        one.try_reserve_exact(1).ok()?;
+        one.push(Self { used: all.into_boxed_slice(), _older: older });
+        one.leak().first()
     }
 }

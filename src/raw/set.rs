@@ -165,7 +165,9 @@ impl Set {
     /// `with_record` lends the calling thread's record. It is asked for each handle anew: a value's drop may change it.
     pub(crate) fn clear(&self, removed: u32, with_record: WithRecord<'_>) {
         let mut panic: Option<Box<dyn Any + Send>> = None;
-        for page in self.pages() {
+        // One by one, since a copy of the list needs memory. They only become more.
+        let pages = self.pages.lock().len();
+        for page in (0..pages).map_while(|index| self.pages.lock().get(index).copied()) {
             // SAFETY(I2): pages stay as long as the set.
             let header = unsafe { page.header() };
             for index in 0..header.primed() {

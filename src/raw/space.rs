@@ -320,7 +320,7 @@ impl Space {
 
     /// Gives back a place that was taken and never used.
     pub(crate) fn untake_place(&self, record: &Record, place: u32) {
-        record.places.lock().free.push(place);
+        self.recycle(place, record);
     }
 
     /// Every place that was ever given out.
@@ -393,9 +393,12 @@ impl Space {
         self.all_records().any(|record| record.keeps(place))
     }
 
-    /// Lets the place be used again, by the record that it belongs to.
+    /// Lets the place be used again, by the record that it belongs to. Where there is no memory to note that, it never is.
     pub(crate) fn recycle(&self, place: u32, owner: &Record) {
-        owner.places.lock().free.push(place);
+        let free = &mut owner.places.lock().free;
+        if free.try_reserve(1).is_ok() {
+            free.push(place);
+        }
     }
 }
 

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: haft_fuzz::begin(), |bytes: &[u8]| haft_fuzz::integers::run(bytes));
