@@ -12,3 +12,7 @@ pub mod c {}
 
 #[doc = include_str!("exporting.md")]
 pub mod exporting {}
+
+#[doc = include_str!("verification.md")]
+#[doc = include_str!("weakened.md")]
+pub mod verification {}
