@@ -162,6 +162,12 @@ macro_rules! arithmetic {
                 }
 
                 #[track_caller]
+                pub(crate) fn fetch_max(&self, value: $value, order: Ordering) -> $value {
+                    self.tell(Kind::Exchange);
+                    self.0.fetch_max(value, order)
+                }
+
+                #[track_caller]
                 pub(crate) fn fetch_or(&self, value: $value, order: Ordering) -> $value {
                     self.tell(Kind::Exchange);
                     self.0.fetch_or(value, order)
