@@ -553,6 +553,32 @@ impl Page {
         self.created().saturating_sub(freed + remote)
     }
 
+    /// Slots that were returned and not taken back by the owner yet.
+    pub(crate) fn returned(&self) -> usize {
+        (self.others.list.load(Ordering::Relaxed) / RETURNED) as usize
+    }
+
+    /// Slots whose generations are used up. They are looked for only where there can be any: each slot has half of all generations at least.
+    ///
+    /// # Safety
+    ///
+    /// `this` is this page, which stays allocated (I2).
+    pub(crate) unsafe fn retired(&self, this: PagePtr) -> usize {
+        let least = self.last_generation - (self.last_generation >> 1).max(1);
+        if self.past.is_none() && self.created() < u64::from(least) {
+            return 0;
+        }
+        let is_retired = |index: &u32| {
+            // SAFETY(I2): the caller's promise; primed slots are within the page.
+            let state = unsafe { this.any_slot(*index) }.state();
+            match state.is_untouched() {
+                true => self.first_generation(*index) + self.base(*index) > self.last_generation,
+                false => state.phase() == Phase::Vacant && state.generation() >= self.last_generation,
+            }
+        };
+        (0..self.primed()).filter(is_retired).count()
+    }
+
     /// Handles created in this page.
     pub(crate) fn created(&self) -> u64 {
         self.mine.free.load(Ordering::Relaxed) / ONE
