@@ -564,17 +564,15 @@ impl Page {
     ///
     /// `this` is this page, which stays allocated (I2).
     pub(crate) unsafe fn retired(&self, this: PagePtr) -> usize {
-        let least = self.last_generation - (self.last_generation >> 1).max(1);
-        if self.past.is_none() && self.created() < u64::from(least) {
+        if self.past.is_none() && self.created() < u64::from(self.last_generation / 2) {
             return 0;
         }
         let is_retired = |index: &u32| {
             // SAFETY(I2): the caller's promise; primed slots are within the page.
             let state = unsafe { this.any_slot(*index) }.state();
-            match state.is_untouched() {
-                true => self.first_generation(*index) + self.base(*index) > self.last_generation,
-                false => state.phase() == Phase::Vacant && state.generation() >= self.last_generation,
-            }
+            let first = || self.first_generation(*index) + self.base(*index);
+            let next = if state.is_untouched() { first() } else { state.generation() + 1 };
+            state.phase() == Phase::Vacant && next > self.last_generation
         };
         (0..self.primed()).filter(is_retired).count()
     }
