@@ -103,7 +103,7 @@ def site(number):
     """A place in the source by its number."""
     if number == 0:
         return None
-    entry = scalar(static("haft::raw::site::TABLE")[number - 1])
+    entry = scalar(static("haft::raw::site::TABLE")[number])
     if entry == 0:
         return None
     if entry & 1:
