@@ -145,6 +145,13 @@ typedef struct haft_counters {
 // haft.
 typedef int (*haft_writer)(void *context, const char *text, size_t length);
 
+// Is told of a misuse of a handle: the handle, what the call will return, and the sentence, which is *borrowed* for the call. It may call
+// haft.
+typedef void (*haft_misuse_hook)(void *context,
+                                 haft_handle handle,
+                                 haft_status status,
+                                 const char *text);
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -331,6 +338,20 @@ haft_status haft_report_file(FILE *file);
 //
 // Returns also `HAFT_NOT_WRITTEN` where the descriptor cannot be written. On systems that have descriptors.
 haft_status haft_report_fd(int descriptor);
+
+// Sets the function that is told of every misuse of a handle in the process, C's and Rust's, before the call that met it returns; NULL ends it. There is
+// one: it replaces the one before, also Rust's.
+//
+// *keeps* `context` for ever. It is called on the thread that made the mistake, with nothing locked, and at most 16 times in a second for each
+// status. What it does wrong itself is not told again. It must return, or end the process.
+//
+// Each call keeps a few bytes for ever. Any thread.
+//
+// # Safety
+//
+// `hook` may be called with `context` on any thread from now on.
+void haft_on_misuse(haft_misuse_hook hook,
+                    void *context);
 
 #ifdef __cplusplus
 }  // extern "C"

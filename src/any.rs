@@ -136,7 +136,7 @@ impl TryFrom<u64> for AnyHandle {
 
     /// As [`AnyHandle::from_bits`], with an [`Error`] of kind [`Null`](crate::ErrorKind::Null) for zero.
     fn try_from(bits: u64) -> Result<Self, Error> {
-        Self::from_bits(bits).ok_or(Error::null(None))
+        Self::from_bits(bits).ok_or_else(|| Error::null(None))
     }
 }
 

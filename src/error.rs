@@ -1,13 +1,21 @@
 //! What went wrong, in full.
 
+use crate::misuse::noted;
 use crate::raw::explain::{Cause, Finding};
+use crate::raw::name::Thread;
 use crate::site::Site;
+use crate::thread_name::ThreadName;
 use std::any::type_name;
 use std::fmt;
 
 /// Why a handle was refused.
 ///
-/// `Copy`, 64 bytes, no allocation. [`Display`](fmt::Display) tells everything that is known in one line, and what to do.
+/// `Copy`, 64 bytes, no allocation. [`Display`](fmt::Display) tells everything that is known in one line, and what to do;
+/// [`docs::errors`](crate::docs::errors) shows every text.
+///
+/// The text is made when it is read. For an integer that was never a handle it looks around for what that may be: a truncated or damaged live
+/// handle, an address. That takes microseconds, mostly, and at most some milliseconds where a process has a million slots and
+/// the integer may be the upper half of a handle. On Linux it may read `/proc/self/maps`. Making the error itself does none of that.
 ///
 /// ```
 /// # use haft::{ErrorKind, Handle};
@@ -25,6 +33,7 @@ pub struct Error {
     found: Option<&'static str>,
     created: Option<Site>,
     removed: Option<Site>,
+    thread: Option<Thread>,
 }
 
 /// The kinds of [`Error`].
@@ -47,20 +56,48 @@ pub enum ErrorKind {
     TooManyHolds,
 }
 
+impl ErrorKind {
+    /// Every kind, in the order of their numbers.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Null,
+        Self::Malformed,
+        Self::Unissued,
+        Self::Stale,
+        Self::WrongType,
+        Self::WrongRegistry,
+        Self::TooManyHolds,
+    ];
+
+    /// The place in [`ErrorKind::ALL`].
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
 impl Error {
-    pub(crate) const fn null(expected: Option<&'static str>) -> Self {
-        Self { bits: 0, cause: Cause::Malformed, expected, found: None, created: None, removed: None }
+    #[cold]
+    pub(crate) fn null(expected: Option<&'static str>) -> Self {
+        noted(Self {
+            bits: 0,
+            cause: Cause::Malformed,
+            expected,
+            found: None,
+            created: None,
+            removed: None,
+            thread: None,
+        })
     }
 
     pub(crate) fn new(bits: u64, expected: Option<&'static str>, finding: Finding) -> Self {
-        Self {
+        noted(Self {
             bits,
             cause: finding.cause,
             expected,
             found: finding.found.map(|info| info.name()),
             created: Site::of(finding.created),
             removed: Site::of(finding.removed),
-        }
+            thread: finding.thread,
+        })
     }
 
     #[cold]
@@ -80,6 +117,16 @@ impl Error {
             Cause::WrongRegistry => ErrorKind::WrongRegistry,
             Cause::TooManyHolds => ErrorKind::TooManyHolds,
         }
+    }
+
+    /// The thread that removed the handle or, where it is live, created it; where that is known.
+    #[must_use]
+    pub fn thread(&self) -> Option<ThreadName> {
+        self.thread.map(ThreadName::new)
+    }
+
+    pub(crate) const fn cause(&self) -> Cause {
+        self.cause
     }
 
     /// The integer that was refused.
@@ -110,62 +157,6 @@ impl Error {
     #[must_use]
     pub const fn removed_at(&self) -> Option<Site> {
         self.removed
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { bits, expected, found, created, removed, .. } = *self;
-        write!(f, "handle {bits:#018x}")?;
-        if let Some(expected) = expected {
-            write!(f, " (wanted: {expected})")?;
-        }
-        f.write_str(match self.cause {
-            Cause::Malformed if bits == 0 => " is zero, which is never a handle",
-            Cause::Malformed => {
-                " is malformed: every handle is an odd number, so this is an address or damaged"
-            }
-            Cause::Unissued => " was never issued by this process",
-            Cause::Reserved | Cause::Live => " has no value yet: it is still being created",
-            Cause::Stale => " is stale: it was removed",
-            Cause::Gone => " is stale: it was removed, and its registry was dropped",
-            Cause::WrongType => " is of the wrong type",
-            Cause::WrongRegistry => " belongs to another registry",
-            Cause::TooManyHolds => " is held by as many counted guards as there can be",
-        })?;
-        if let Some(found) = found {
-            match self.cause {
-                Cause::WrongType => write!(f, ": it holds a {found}")?,
-                _ if expected != Some(found) => write!(f, "; it held a {found}")?,
-                _ => {}
-            }
-        }
-        if let Some(created) = created {
-            write!(f, "; created at {created}")?;
-        }
-        if let Some(removed) = removed {
-            write!(f, "; removed at {removed}")?;
-        }
-        f.write_str(match self.cause {
-            Cause::Malformed if bits == 0 => ". Check that the handle was stored before it is used.",
-            Cause::Malformed => {
-                ". Pass the integer from `to_bits` (or the pointer from `to_ptr`), not the address of something."
-            }
-            Cause::Unissued => {
-                ". Check for damaged bits, and that the handle comes from this process and this copy of haft."
-            }
-            Cause::Reserved | Cause::Live => ". Use it after `insert_with` has returned.",
-            Cause::Stale if created.is_none() => {
-                " (its slot is in use again or was, so the lines are not known any more). Look for a second removal, \
-                 or a copy that was kept too long."
-            }
-            Cause::Stale | Cause::Gone => {
-                ". Look for a second removal, or a copy that was kept too long."
-            }
-            Cause::WrongType => ". Look it up with its own type, or check for mixed-up arguments.",
-            Cause::WrongRegistry => ". Look it up in the registry that issued it.",
-            Cause::TooManyHolds => ". Drop some guards; they are likely leaked.",
-        })
     }
 }
 

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code, missing_docs)]
 #![warn(rust_2018_idioms)]
+// Programs with debug info carry it, and GDB finds it there.
+#![debugger_visualizer(gdb_script_file = "../debug/haft_gdb.py")]
 
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("haft needs 64-bit atomics, which this target does not have");
@@ -17,6 +19,12 @@ mod error;
 mod guard;
 #[cfg(not(haft_loom))]
 mod handle;
+#[cfg(not(haft_loom))]
+mod memory;
+#[cfg(not(haft_loom))]
+mod misuse;
+#[cfg(all(feature = "metrics", not(haft_loom)))]
+mod publish;
 mod raw;
 #[cfg(not(haft_loom))]
 mod registry;
@@ -26,6 +34,8 @@ mod report;
 mod site;
 #[cfg(not(haft_loom))]
 mod stats;
+#[cfg(not(haft_loom))]
+mod story;
 mod sync;
 #[cfg(not(haft_loom))]
 mod thread_name;
@@ -34,6 +44,8 @@ mod thread_name;
 #[cfg(haft_sim)]
 pub use sync::simulation;
 
+#[cfg(all(feature = "metrics", not(haft_loom)))]
+pub use publish::publish_metrics;
 #[cfg(not(haft_loom))]
 pub use {
     any::AnyHandle,
@@ -41,9 +53,10 @@ pub use {
     error::{Error, ErrorKind, Full},
     guard::{Ref, SharedRef},
     handle::{Handle, Removal},
+    misuse::on_misuse,
     registry::{Deferred, Live, Registry},
     report::{Grown, Growth, Leak, LeakReport, NoLeaks, leaks, report_at_exit},
     site::Site,
-    stats::{Stats, stats},
+    stats::{ErrorCounts, Stats, stats},
     thread_name::ThreadName,
 };

@@ -169,7 +169,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
     /// meanwhile.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.owner.totals().live
+        self.owner.totals().live()
     }
 
     /// Whether there is no live handle; as exact as [`len`](Self::len).

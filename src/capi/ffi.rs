@@ -151,16 +151,20 @@ impl fmt::Display for Story {
 impl From<Error> for Fault {
     #[cold]
     fn from(error: Error) -> Self {
-        let code = match error.kind() {
-            ErrorKind::Null => HAFT_NULL_HANDLE,
-            ErrorKind::Malformed => HAFT_MALFORMED,
-            ErrorKind::Unissued => HAFT_UNISSUED,
-            ErrorKind::Stale => HAFT_STALE,
-            ErrorKind::WrongType => HAFT_WRONG_TYPE,
-            ErrorKind::WrongRegistry => HAFT_WRONG_REGISTRY,
-            ErrorKind::TooManyHolds => HAFT_TOO_MANY_HOLDS,
-        };
-        Self::told(code, Story::Handle(error))
+        Self::told(code_of(error.kind()), Story::Handle(error))
+    }
+}
+
+/// The code of a kind of error.
+pub(super) const fn code_of(kind: ErrorKind) -> i32 {
+    match kind {
+        ErrorKind::Null => HAFT_NULL_HANDLE,
+        ErrorKind::Malformed => HAFT_MALFORMED,
+        ErrorKind::Unissued => HAFT_UNISSUED,
+        ErrorKind::Stale => HAFT_STALE,
+        ErrorKind::WrongType => HAFT_WRONG_TYPE,
+        ErrorKind::WrongRegistry => HAFT_WRONG_REGISTRY,
+        ErrorKind::TooManyHolds => HAFT_TOO_MANY_HOLDS,
     }
 }
 

@@ -17,7 +17,9 @@ mod handles;
 #[cfg(feature = "capi")]
 mod kind;
 #[cfg(feature = "capi")]
+mod misuse;
+#[cfg(feature = "capi")]
 mod report;
 
 #[cfg(feature = "capi")]
-pub use {desk::haft_ref, handles::*, kind::haft_type, report::*};
+pub use {desk::haft_ref, handles::*, kind::haft_type, misuse::*, report::*};

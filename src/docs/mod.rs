@@ -23,3 +23,12 @@ pub mod leaks {}
 #[doc = include_str!("verification_tests.md")]
 #[doc = include_str!("weakened.md")]
 pub mod verification {}
+
+#[doc = include_str!("errors.md")]
+pub mod errors {}
+
+#[doc = include_str!("watching.md")]
+pub mod watching {}
+
+#[doc = include_str!("debugger.md")]
+pub mod debugger {}

@@ -101,6 +101,20 @@ mod tests {
     }
 
     #[test]
+    fn the_debuggers_script_has_the_same_bits() {
+        let script = include_str!("../../debug/haft_gdb.py");
+        let fields = [
+            ("SLOT", SLOT_BITS),
+            ("PAGE", PAGE_BITS),
+            ("SHARD", SHARD_BITS),
+            ("GENERATION", GENERATION_BITS),
+        ];
+        for (name, bits) in fields {
+            assert!(script.contains(&format!("\n{name}_BITS = {bits}\n")), "{name} has {bits} bits");
+        }
+    }
+
+    #[test]
     fn i1_every_bit_belongs_to_one_field() {
         let base = pack(0, 0, 0);
         for bit in 1..64 {

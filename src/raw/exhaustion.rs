@@ -101,7 +101,9 @@ impl Named {
 #[test]
 fn s1_everything_that_the_layout_can_name_is_issued_once_and_then_creation_fails() {
     let world = World::new();
-    let (_set, shard) = world.set();
+    let (set, shard) = world.set();
+    // SAFETY(I2): it is never retired.
+    let totals = || unsafe { set.as_ref() }.totals();
     let mut issued = Named::new();
     let kept = world.insert(&shard, 42).unwrap();
     issued.issue(kept);
@@ -116,6 +118,7 @@ fn s1_everything_that_the_layout_can_name_is_issued_once_and_then_creation_fails
         }
     };
     assert_eq!(end, Exhausted::Space);
+    assert_eq!(totals().retired, 64 * SIZE.slots as usize - 1, "all slots but the one that is taken");
     // One slot is still taken by the handle that was kept: the generations after its own are left.
     let left = (SIZE.last_generation - bits::generation(kept)) as usize;
     assert_eq!(issued.count(), world.promised() - left);
@@ -132,6 +135,7 @@ fn s1_everything_that_the_layout_can_name_is_issued_once_and_then_creation_fails
     assert_eq!(rest.map(|handle| issued.issue(handle)).count(), left);
     assert_eq!(issued.count(), world.promised());
     assert!(issued.all().all(|(handle, _)| world.get(handle).is_none()));
+    assert_eq!((totals().retired, totals().outstanding), (64 * SIZE.slots as usize, 0));
 }
 
 /// Clearing, ending threads and adopted records bring nothing back either, at whatever moment.
@@ -183,9 +187,10 @@ fn s1_dropping_registries_brings_nothing_back_and_uses_every_place_up() {
                 Err(why) => assert_eq!(why, Exhausted::Space),
             }
         }
-        drop(shard);
-        // SAFETY(I2): from a box, not perpetual, and not used any more; its pages refer to the shard no more, since nothing is held.
+        // SAFETY(I2): from a box, not perpetual, and not used any more.
         unsafe { Set::retire(set, 3, &|lend: &mut dyn FnMut(&'static Record)| lend(world.record)) };
+        // Not before: what is removed then goes back through the shard.
+        drop(shard);
         assert!(issued.all().all(|(handle, _)| world.get(handle).is_none()), "an old handle came to life");
         if created == 0 {
             break;

@@ -2,7 +2,7 @@
 //!
 //! `bits` and `site` know nothing of the others; then `slot`, `history`, `layout`, `cells`, `bias`, `token`, `page`, `entry`, `shard`, `space` and `set`; then
 //! the operations `lookup`, `remove`, `create`; then `thread`, which finds what they need for the
-//! calling thread; then `explain` and `survey`, which only read. The invariants (I1 ...) and happens-before edges (E1 ...)
+//! calling thread; then `explain`, `near`, `survey` and `count`, which only read. The invariants (I1 ...) and happens-before edges (E1 ...)
 //! that the comments name are listed in the crate's architecture page.
 
 #![allow(unsafe_code)]
@@ -30,6 +30,7 @@ pub(crate) mod unwind;
 pub(crate) mod at_exit;
 #[cfg(not(haft_loom))]
 pub(crate) mod clock;
+pub(crate) mod count;
 #[cfg(not(haft_loom))]
 pub(crate) mod exit;
 #[cfg(not(haft_loom))]
@@ -37,7 +38,11 @@ pub(crate) mod explain;
 #[cfg(not(haft_loom))]
 pub(crate) mod held;
 #[cfg(not(haft_loom))]
+pub(crate) mod hook;
+#[cfg(not(haft_loom))]
 pub(crate) mod name;
+#[cfg(not(haft_loom))]
+pub(crate) mod near;
 #[cfg(not(haft_loom))]
 pub(crate) mod registry;
 #[cfg(not(haft_loom))]
@@ -46,6 +51,8 @@ pub(crate) mod site;
 pub(crate) mod survey;
 #[cfg(not(haft_loom))]
 pub(crate) mod thread;
+#[cfg(all(feature = "tracing", not(haft_loom)))]
+pub(crate) mod trace;
 
 #[cfg(all(test, not(haft_loom)))]
 mod exhaustion;

@@ -553,6 +553,30 @@ impl Page {
         self.created().saturating_sub(freed + remote)
     }
 
+    /// Slots that were returned and not taken back by the owner yet.
+    pub(crate) fn returned(&self) -> usize {
+        (self.others.list.load(Ordering::Relaxed) / RETURNED) as usize
+    }
+
+    /// Slots whose generations are used up. They are looked for only where there can be any: each slot has half of all generations at least.
+    ///
+    /// # Safety
+    ///
+    /// `this` is this page, which stays allocated (I2).
+    pub(crate) unsafe fn retired(&self, this: PagePtr) -> usize {
+        if self.past.is_none() && self.created() < u64::from(self.last_generation / 2) {
+            return 0;
+        }
+        let is_retired = |index: &u32| {
+            // SAFETY(I2): the caller's promise; primed slots are within the page.
+            let state = unsafe { this.any_slot(*index) }.state();
+            let first = || self.first_generation(*index) + self.base(*index);
+            let next = if state.is_untouched() { first() } else { state.generation() + 1 };
+            state.phase() == Phase::Vacant && next > self.last_generation
+        };
+        (0..self.primed()).filter(is_retired).count()
+    }
+
     /// Handles created in this page.
     pub(crate) fn created(&self) -> u64 {
         self.mine.free.load(Ordering::Relaxed) / ONE

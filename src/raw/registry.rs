@@ -155,8 +155,13 @@ impl<T> Drop for Owner<T> {
         let set = NonNull::new(self.set.load(Ordering::Acquire));
         // SAFETY(I2): not retired yet.
         if let Some(set) = set.filter(|set| !is_perpetual(unsafe { set.as_ref() }.id)) {
+            #[cfg(feature = "tracing")]
+            // SAFETY(I2): not retired yet.
+            let (name, had) = unsafe { (set.as_ref().info.name(), set.as_ref().totals()) };
             // SAFETY(I2): from `Box::into_raw`, not perpetual, and nobody can use it any more.
             unsafe { Set::retire(set, NO_SITE, &thread::with_any_record) };
+            #[cfg(feature = "tracing")]
+            super::trace::dropped(name, had.live(), had.deferred, had.created);
         }
     }
 }

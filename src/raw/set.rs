@@ -49,10 +49,38 @@ pub(crate) struct Set {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Totals {
     pub(crate) created: u64,
-    pub(crate) live: usize,
+    /// Slots that are live, reserved, or removed and still held.
+    pub(crate) outstanding: u64,
+    /// Values that are removed and still held.
     pub(crate) deferred: usize,
+    pub(crate) retired: usize,
+    pub(crate) returned: usize,
     pub(crate) pages: usize,
     pub(crate) bytes: usize,
+}
+
+impl Totals {
+    /// Handles that are live or reserved.
+    pub(crate) fn live(&self) -> usize {
+        (self.outstanding as usize).saturating_sub(self.deferred)
+    }
+
+    /// Adds what a page says of itself.
+    ///
+    /// # Safety
+    ///
+    /// The page stays allocated (I2).
+    pub(crate) unsafe fn add(&mut self, page: PagePtr) {
+        // SAFETY(I2): the caller's promise.
+        let header = unsafe { page.header() };
+        self.outstanding += header.outstanding();
+        self.created += header.created();
+        self.returned += header.returned();
+        // SAFETY(I2): as above.
+        self.retired += unsafe { header.retired(page) };
+        self.bytes += header.info.page_size(header.capacity);
+        self.pages += 1;
+    }
 }
 
 impl Set {
@@ -97,12 +125,13 @@ impl Set {
         pages.try_reserve(1).map_err(|_| Exhausted::Memory)?;
         let place = self.space.take_place(shard.owner).ok_or(Exhausted::Space)?;
         let wanted = FIRST_PAGE << (3 * grown.min(3));
+        let slots = self.info.slots_per_page(wanted.min(size.slots));
         let page = PagePtr::allocate(&NewPage {
             info: self.info,
             owner: shard.owner,
             shard: NonNull::from(shard),
             place,
-            capacity: self.info.slots_per_page(wanted.min(size.slots)),
+            capacity: slots,
             past: self.space.past(place),
             last_generation: size.last_generation,
             seed: self.space.place_seed(place),
@@ -114,6 +143,8 @@ impl Set {
         pages.push(page);
         // SAFETY(I2): just made.
         unsafe { self.space.install(page, self) };
+        #[cfg(all(feature = "tracing", not(haft_loom)))]
+        super::trace::grown(slots, self.info.page_size(slots));
         Ok(page)
     }
 
@@ -138,6 +169,11 @@ impl Set {
         self.deferred.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Values that are removed and still held.
+    pub(crate) fn deferred(&self) -> usize {
+        self.deferred.load(Ordering::Relaxed)
+    }
+
     /// The pages that the set has now. They stay as long as the set does.
     pub(crate) fn pages(&self) -> Vec<PagePtr> {
         self.pages.lock().clone()
@@ -145,18 +181,9 @@ impl Set {
 
     /// Everything added up; exact where nobody creates or removes meanwhile.
     pub(crate) fn totals(&self) -> Totals {
-        let mut totals = Totals { deferred: self.deferred.load(Ordering::Relaxed), ..Totals::default() };
-        let mut outstanding = 0;
-        let pages = self.pages.lock();
-        for page in &*pages {
-            // SAFETY(I2): pages stay as long as the set.
-            let header = unsafe { page.header() };
-            totals.created += header.created();
-            outstanding += header.outstanding();
-            totals.bytes += self.info.page_size(header.capacity);
-        }
-        totals.pages = pages.len();
-        totals.live = (outstanding as usize).saturating_sub(totals.deferred);
+        let mut totals = Totals { deferred: self.deferred(), ..Totals::default() };
+        // SAFETY(I2): pages stay as long as the set.
+        self.pages.lock().iter().for_each(|page| unsafe { totals.add(*page) });
         totals
     }
 

@@ -5,7 +5,7 @@ use super::cells::Record;
 use super::clock::Moment;
 use super::name::Thread;
 use super::page::PagePtr;
-use super::set::{Set, Totals};
+use super::set::Set;
 use super::site::NO_SITE;
 use super::slot::{Phase, Slot, State};
 use super::thread::{SPACE, me, with_stay};
@@ -94,30 +94,4 @@ fn of_page(page: PagePtr, each: &mut dyn FnMut(Seen)) {
     };
     // SAFETY(I2): the caller keeps the page.
     unsafe { header.for_each_taken(page, visit) };
-}
-
-/// Everything in the process added up.
-pub(crate) fn totals() -> Totals {
-    let mut totals = Totals { created: SPACE.created_before(), ..Totals::default() };
-    for place in SPACE.used_places() {
-        let any = bits::pack(0, place, 0);
-        with_stay(any, || {
-            let Some(page) = SPACE.page(any) else {
-                return;
-            };
-            // SAFETY(I2): the stay keeps the page.
-            let header = unsafe { page.header() };
-            totals.pages += 1;
-            totals.created += header.created();
-            totals.bytes += header.info.page_size(header.capacity);
-            of_page(page, &mut |found| {
-                if found.held {
-                    totals.deferred += 1;
-                } else {
-                    totals.live += 1;
-                }
-            });
-        });
-    }
-    totals
 }

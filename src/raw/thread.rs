@@ -457,6 +457,8 @@ unsafe fn pop<T>(
 ) -> Result<super::page::Popped, Exhausted> {
     let limited = set.limit != usize::MAX;
     if limited && !set.count_in() {
+        #[cfg(feature = "tracing")]
+        super::trace::limited(set.info.name(), set.limit);
         return Err(Exhausted::Limit);
     }
     let own = local.shard(set).map(|shard| {
@@ -480,6 +482,9 @@ unsafe fn pop<T>(
     if popped.is_err() && limited {
         set.count_out();
     }
+    // Here nothing is locked any more.
+    #[cfg(feature = "tracing")]
+    super::trace::after_pop(set.info.name(), popped.as_ref().err().copied());
     popped
 }
 

@@ -10,8 +10,8 @@ pub(crate) fn discard(payload: Box<dyn Any + Send>) {
     }
 }
 
-/// Runs what may panic on behalf of somebody else's value.
-pub(super) fn quietly(work: impl FnOnce()) {
+/// Runs what may panic on behalf of somebody else: its panic ends here.
+pub(crate) fn quietly(work: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(work)) {
         discard(payload);
     }

@@ -338,6 +338,38 @@ static void the_last_error_is_the_threads(void) {
     CHECK(strstr(haft_last_error(), "0x0000000000000004") != NULL);
 }
 
+static struct { unsigned calls; haft_handle handle; haft_status status; char text[300]; } told;
+
+static void tell(void *context, haft_handle handle, haft_status status, const char *text) {
+    CHECK(context == &told);
+    told.calls += 1;
+    told.handle = handle;
+    told.status = status;
+    snprintf(told.text, sizeof told.text, "%s", text);
+    // Its own mistakes go no further.
+    CHECK(haft_remove(handle) == status);
+}
+
+static void misuse_is_told_until_nobody_listens(void) {
+    haft_ref ref;
+    haft_on_misuse(tell, &told);
+    CHECK(haft_get(&session_type, 6, &ref) == HAFT_MALFORMED);
+    CHECK(told.calls == 1 && told.handle == 6 && told.status == HAFT_MALFORMED);
+    CHECK(strstr(told.text, "0x0000000000000006") != NULL && strstr(told.text, "malformed") != NULL);
+    CHECK(strstr(haft_last_error(), "wanted: session") != NULL);
+    haft_handle handle;
+    CHECK(HAFT_NEW(&socket_type, NULL, &handle) == HAFT_OK && HAFT_REMOVE(handle) == HAFT_OK);
+    CHECK(haft_get(&socket_type, handle, &ref) == HAFT_STALE);
+    CHECK(told.calls == 2 && told.status == HAFT_STALE && strstr(told.text, "suite.c") != NULL);
+    for (int again = 0; again < 1000; again += 1) {
+        CHECK(haft_get(&socket_type, handle, &ref) == HAFT_STALE);
+    }
+    CHECK(told.calls >= 17 && told.calls < 1002);
+    unsigned before = told.calls;
+    haft_on_misuse(NULL, NULL);
+    CHECK(haft_get(&session_type, 3, &ref) == HAFT_UNISSUED && told.calls == before);
+}
+
 int main(void) {
     CHECK(haft_live() == 0);
     creates_looks_up_and_removes();
@@ -353,6 +385,7 @@ int main(void) {
     reports_name_what_is_alive();
     statuses_have_texts();
     the_last_error_is_the_threads();
+    misuse_is_told_until_nobody_listens();
     CHECK(haft_live() == 0);
     printf("suite: %u checks passed\n", atomic_load(&checks));
     return 0;

@@ -1,0 +1,36 @@
+//! A function that is told something, and that may be replaced at any time.
+
+use crate::sync::{AtomicPtr, Ordering};
+use std::marker::PhantomData;
+use std::ptr;
+
+/// A place for one function. Without a lock, so that a fork never finds it locked.
+pub(crate) struct Hook<E> {
+    function: AtomicPtr<()>,
+    _told: PhantomData<fn(&E)>,
+}
+
+impl<E> Hook<E> {
+    /// No function.
+    pub(crate) const fn new() -> Self {
+        Self { function: AtomicPtr::new(ptr::null_mut()), _told: PhantomData }
+    }
+
+    /// Replaces the function: the one before, if there was one. Wait-free.
+    pub(crate) fn replace(&self, function: fn(&E)) -> Option<fn(&E)> {
+        // Acquire, Release: what was set up before a function was put in is visible to whoever gets it.
+        Self::of(self.function.swap(function as *mut (), Ordering::AcqRel))
+    }
+
+    /// The function. One load; wait-free.
+    #[inline]
+    pub(crate) fn get(&self) -> Option<fn(&E)> {
+        // Acquire: pairs with the exchange above.
+        Self::of(self.function.load(Ordering::Acquire))
+    }
+
+    fn of(word: *mut ()) -> Option<fn(&E)> {
+        // SAFETY(F5): null, or a function of this very type; an `Option` of a function is a pointer that may be null.
+        unsafe { std::mem::transmute::<*mut (), Option<fn(&E)>>(word) }
+    }
+}
