@@ -354,13 +354,19 @@ impl Record {
     /// revoked the mode or claimed the record. Holds of others that it comes across are noted in `orphans`.
     #[cold]
     pub(crate) fn convert(&self, handle: u64, slot: &Slot, orphans: &mut Orphans) {
-        for (cell, debt) in self.guards.iter().zip(&self.debts) {
+        'cells: for (cell, debt) in self.guards.iter().zip(&self.debts) {
             if cell.load(Ordering::SeqCst) != handle {
                 continue;
             }
             slot.hold_for_reader();
             // Release (E4): the hold comes before the debt that tells of it. SeqCst (E4): the debt comes before the second look at the cell.
-            while let Err(other) = debt.compare_exchange(0, handle, Ordering::SeqCst, Ordering::Relaxed) {
+            // Acquire (E4): the cell that is looked at next is not an older one than whoever left the other debt has seen.
+            while let Err(other) = debt.compare_exchange(0, handle, Ordering::SeqCst, Ordering::Acquire) {
+                // The reader has gone on, and the debt may be that of what it uses now. Acquire (E5): its use comes before.
+                if cell.load(Ordering::SeqCst) != handle {
+                    slot.unhold_for_reader();
+                    continue 'cells;
+                }
                 // Of a reader that has gone, and a remover that has not taken it back yet: this one was faster. (More than there is room for
                 // are left to their removers, who are between two instructions.)
                 if orphans.has_room()
