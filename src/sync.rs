@@ -24,13 +24,33 @@ pub(crate) use loom::sync::atomic::{
 pub(crate) use std::thread_local;
 
 /// The cheap side of an asymmetric barrier (E12): the compiler keeps the order, and whoever needs the processor to keep it too
-/// makes all threads pass a barrier. A model has no such thing and gets a full fence.
+/// makes all threads pass a barrier. A model has no such thing: see [`Asymmetric`].
 #[inline]
 pub(crate) fn light_fence() {
     #[cfg(not(haft_loom))]
     std::sync::atomic::compiler_fence(Ordering::SeqCst);
     #[cfg(haft_loom)]
-    fence(Ordering::SeqCst);
+    if ASYMMETRIC.get() == Asymmetric::Works {
+        fence(Ordering::SeqCst);
+    }
+}
+
+/// What stands for the asymmetric barrier in a model.
+#[cfg(haft_loom)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asymmetric {
+    /// Both sides are full fences, which is what the pair amounts to.
+    Works,
+    /// There is none, and the cheap side is nothing: readers do with barriers of their own.
+    Missing,
+    /// It was there and fails, and the cheap side is nothing: what needed it is never dropped.
+    Fails,
+}
+
+#[cfg(haft_loom)]
+std::thread_local! {
+    /// Of the model that this thread explores: all threads of a model are this one to the system.
+    pub(crate) static ASYMMETRIC: std::cell::Cell<Asymmetric> = const { std::cell::Cell::new(Asymmetric::Works) };
 }
 
 /// Says that all threads are made to pass a barrier now; only a simulation wants to know.

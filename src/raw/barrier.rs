@@ -8,16 +8,19 @@
 /// Whether there is such a barrier here.
 #[cfg(haft_loom)]
 pub(crate) fn is_available() -> bool {
-    true
+    use crate::sync::{ASYMMETRIC, Asymmetric};
+    ASYMMETRIC.get() != Asymmetric::Missing
 }
 
 /// Makes every thread of the process pass a full barrier: `false` where that failed.
 ///
-/// In models both sides of the pair are full fences, which is what the pair amounts to.
+/// In models it is a fence where both sides are: see [`Asymmetric`](crate::sync::Asymmetric).
 #[cfg(haft_loom)]
 pub(crate) fn heavy() -> bool {
-    crate::sync::fence(crate::sync::Ordering::SeqCst);
-    true
+    use crate::sync::{ASYMMETRIC, Asymmetric, Ordering, fence};
+    // SeqCst (E12): what the pair amounts to.
+    fence(Ordering::SeqCst);
+    ASYMMETRIC.get() == Asymmetric::Works
 }
 
 #[cfg(not(haft_loom))]

@@ -3,13 +3,13 @@
 use super::*;
 
 impl World {
-    fn retire(&self, me: &'static Record) {
+    pub(super) fn retire(&self, me: &'static Record) {
         // SAFETY(I2): leaked from a box; the models use the set no more, but for holders of its values.
         unsafe { Set::retire(self.set, 3, &|lend: &mut dyn FnMut(&'static Record)| lend(me)) };
     }
 
     /// Another set in the same space.
-    fn another(&self) -> Self {
+    pub(super) fn another(&self) -> Self {
         let set = Box::new(Set::new::<Probe>(self.space, usize::MAX, false));
         Self { set: NonNull::from(Box::leak(set)), ..*self }
     }

@@ -5,42 +5,68 @@
 //! Each test is named after the edges (E1 ...) and rules (S1 ...) that it is about.
 
 mod bias;
+mod conversion;
+mod ending;
+mod growth;
 mod lifetime;
 mod lookup;
 mod modes;
 mod pages;
 mod removal;
+mod taking;
+mod walks;
 
+use super::bits;
 use super::cells::Record;
 use super::create;
 use super::lookup::{self as raw_lookup, Hold, Want};
-use super::page::Popped;
+use super::page::{Popped, first_generation};
 use super::remove::Closed;
 use super::set::Set;
 use super::shard::Shard;
 use super::slot::Slot;
 use super::space::{Size, Space};
+use crate::sync::{ASYMMETRIC, Asymmetric};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 /// As [`explore`], for models of three threads, which have many more interleavings: two preemptions at most.
 fn explore_three(model: impl Fn(Order) + Sync + Send + Copy + 'static) {
-    explore_bounded(2, model);
+    explore_bounded(2, &[Asymmetric::Works, Asymmetric::Missing], model);
 }
 
-/// Explores a model twice, with either of its racing sides on the thread that starts: see [`Order::race`].
+/// Explores a model four times: with either of its racing sides on the thread that starts (see [`Order::race`]), with the system's
+/// barrier and without.
 fn explore(model: impl Fn(Order) + Sync + Send + Copy + 'static) {
-    explore_bounded(4, model);
+    explore_bounded(4, &[Asymmetric::Works, Asymmetric::Missing], model);
 }
 
-fn explore_bounded(preemptions: usize, model: impl Fn(Order) + Sync + Send + Copy + 'static) {
-    for order in [Order::Straight, Order::Swapped] {
-        let mut builder = loom::model::Builder::new();
-        if builder.preemption_bound.is_none() {
-            builder.preemption_bound = Some(preemptions);
+/// As [`explore`], for models that begin in mode `PLAIN`.
+fn explore_plain(model: impl Fn(Order) + Sync + Send + Copy + 'static) {
+    explore_bounded(4, &[Asymmetric::Works], model);
+}
+
+fn explore_bounded(
+    preemptions: usize,
+    barriers: &[Asymmetric],
+    model: impl Fn(Order) + Sync + Send + Copy + 'static,
+) {
+    for &barrier in barriers {
+        for order in [Order::Straight, Order::Swapped] {
+            let mut builder = loom::model::Builder::new();
+            if builder.preemption_bound.is_none() {
+                builder.preemption_bound = Some(preemptions);
+            }
+            let explored = Arc::new(AtomicUsize::new(0));
+            let counted = explored.clone();
+            builder.check(move || {
+                counted.fetch_add(1, SeqCst);
+                ASYMMETRIC.set(barrier);
+                model(order);
+            });
+            println!("explored {} executions", explored.load(SeqCst));
         }
-        builder.check(move || model(order));
     }
 }
 
@@ -166,6 +192,13 @@ impl World {
     fn close(&self, me: &'static Record, handle: u64) -> Option<Closed> {
         // SAFETY(I2): no set is named.
         unsafe { raw_lookup::close::<Probe>(self.space, me, handle, Want::Type, 2) }
+    }
+
+    /// The first handle that a slot will have, known before it is there.
+    fn first_handle(&self, place: u32, slot: u32) -> u64 {
+        let generation =
+            first_generation(self.space.place_seed(place), slot, self.space.size().last_generation);
+        bits::pack(generation, place, slot)
     }
 
     /// The slot of a handle that the caller holds or has created.

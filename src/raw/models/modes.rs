@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn e12_a_plain_lookup_against_revocation() {
-    explore(|order| {
+    explore_plain(|order| {
         let world = World::new(1);
         let owner = world.owner();
         let drops = Drops::default();
@@ -20,7 +20,7 @@ fn e12_a_plain_lookup_against_revocation() {
 
 #[test]
 fn e12_a_plain_release_against_revocation_loses_no_debt() {
-    explore(|order| {
+    explore_plain(|order| {
         let world = World::new(1);
         let owner = world.owner();
         let drops = Drops::default();
@@ -40,7 +40,7 @@ fn e12_a_plain_release_against_revocation_loses_no_debt() {
 
 #[test]
 fn e12_a_record_that_becomes_plain_again_against_removal() {
-    explore(|order| {
+    explore_plain(|order| {
         let world = World::new(2);
         let owner = world.owner();
         let (drops, others) = (Drops::default(), Drops::default());
