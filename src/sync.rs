@@ -15,8 +15,14 @@ pub(crate) use std::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
 
+#[cfg(all(haft_loom, not(haft_shuttle)))]
+pub(crate) use loom as model;
+/// Built with `--cfg haft_shuttle` as well, the models are shuttle's: random schedules of larger scenarios instead of all of small ones.
+#[cfg(haft_shuttle)]
+pub(crate) use shuttle as model;
+
 #[cfg(haft_loom)]
-pub(crate) use loom::sync::atomic::{
+pub(crate) use model::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
 
@@ -84,7 +90,7 @@ pub(crate) struct Mutex<T> {
     #[cfg(not(haft_loom))]
     lock: std::sync::Mutex<T>,
     #[cfg(haft_loom)]
-    lock: loom::sync::Mutex<T>,
+    lock: model::sync::Mutex<T>,
     #[cfg(any(haft_tsan, haft_sim))]
     trace: AtomicU32,
 }
@@ -92,7 +98,7 @@ pub(crate) struct Mutex<T> {
 #[cfg(not(any(haft_loom, haft_tsan, haft_sim)))]
 pub(crate) type MutexGuard<'a, T> = std::sync::MutexGuard<'a, T>;
 #[cfg(haft_loom)]
-pub(crate) type MutexGuard<'a, T> = loom::sync::MutexGuard<'a, T>;
+pub(crate) type MutexGuard<'a, T> = model::sync::MutexGuard<'a, T>;
 #[cfg(any(haft_tsan, haft_sim))]
 pub(crate) use traced::Guard as MutexGuard;
 
@@ -108,7 +114,7 @@ impl<T> Mutex<T> {
 
     #[cfg(haft_loom)]
     pub(crate) fn new(value: T) -> Self {
-        Self { lock: loom::sync::Mutex::new(value) }
+        Self { lock: model::sync::Mutex::new(value) }
     }
 
     #[cfg_attr(haft_sim, track_caller)]
@@ -188,12 +194,15 @@ mod traced {
 
 /// Tells the model checker about accesses to memory that is reached through raw pointers.
 ///
-/// In a model, two accesses of which one is a write and which nothing orders fail the model; a simulation is told where they are. In a
-/// normal build the type is empty and both methods vanish.
+/// In a model of loom's, two accesses of which one is a write and which nothing orders fail the model; in one of shuttle's, two that
+/// overlap. A simulation is told where they are. In a normal build the type is empty and both methods vanish.
 #[derive(Debug)]
 pub(crate) struct Track {
-    #[cfg(haft_loom)]
+    #[cfg(all(haft_loom, not(haft_shuttle)))]
     cell: loom::cell::UnsafeCell<()>,
+    /// How many read it now; -1 while one writes.
+    #[cfg(haft_shuttle)]
+    users: std::sync::atomic::AtomicIsize,
 }
 
 impl Track {
@@ -202,9 +211,14 @@ impl Track {
         Self {}
     }
 
-    #[cfg(haft_loom)]
+    #[cfg(all(haft_loom, not(haft_shuttle)))]
     pub(crate) fn new() -> Self {
         Self { cell: loom::cell::UnsafeCell::new(()) }
+    }
+
+    #[cfg(haft_shuttle)]
+    pub(crate) fn new() -> Self {
+        Self { users: std::sync::atomic::AtomicIsize::new(0) }
     }
 
     /// Says that the memory is read here.
@@ -213,8 +227,14 @@ impl Track {
     pub(crate) fn read(&self) {
         #[cfg(haft_sim)]
         simulation::tell(simulation::Kind::Load, std::ptr::from_ref(self).addr());
-        #[cfg(haft_loom)]
+        #[cfg(all(haft_loom, not(haft_shuttle)))]
         self.cell.with(|_| ());
+        #[cfg(haft_shuttle)]
+        {
+            assert!(self.users.fetch_add(1, Ordering::SeqCst) >= 0, "read while somebody writes");
+            model::thread::yield_now();
+            self.users.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 
     /// Says that the memory is written, moved out of or dropped here.
@@ -223,8 +243,14 @@ impl Track {
     pub(crate) fn write(&self) {
         #[cfg(haft_sim)]
         simulation::tell(simulation::Kind::Store, std::ptr::from_ref(self).addr());
-        #[cfg(haft_loom)]
+        #[cfg(all(haft_loom, not(haft_shuttle)))]
         self.cell.with_mut(|_| ());
+        #[cfg(haft_shuttle)]
+        {
+            assert_eq!(self.users.swap(-1, Ordering::SeqCst), 0, "written while somebody else uses it");
+            model::thread::yield_now();
+            self.users.store(0, Ordering::SeqCst);
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Threads that end: what they leave behind against those who go on.
 
 use super::*;
-use loom::thread;
 
 #[test]
 fn e4_e8_a_thread_that_ends_with_a_guard_against_removal() {

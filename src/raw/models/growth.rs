@@ -3,7 +3,6 @@
 use super::*;
 use crate::raw::bits;
 use crate::sync::{AtomicU64, Ordering};
-use loom::thread;
 
 #[test]
 fn e2_a_second_page_is_found_whole() {
@@ -38,11 +37,9 @@ fn i7_guesses_at_every_place_and_slot_against_the_first_creation() {
         let ((), handle) = order.race(
             move || {
                 let me = world.record();
-                // The right handles of slots that are there, not yet, or never; the next generation; another page.
-                let next = world.first_handle(0, 0) + (1 << 33);
-                let right =
-                    [(0, 0), (0, 1), (0, 9), (1, 0)].map(|(place, slot)| world.first_handle(place, slot));
-                for guess in right.into_iter().chain([next]) {
+                // The right handles of slots that will be there and never; and the one after.
+                let right = world.first_handle(0, 0);
+                for guess in [right, world.first_handle(0, 9), right + (1 << 33)] {
                     if let Some(hold) = world.get(me, guess) {
                         assert_eq!(hold.token.handle(), guess);
                         world.release(Some(me), &hold);

@@ -15,7 +15,7 @@ impl World {
     }
 
     /// The shard of a record that is there already.
-    fn shard(&self, record: &'static Record) -> Owner {
+    pub(super) fn shard(&self, record: &'static Record) -> Owner {
         Owner { world: *self, record, shard: Box::leak(Box::new(Shard::new(self.set, record))) }
     }
 }

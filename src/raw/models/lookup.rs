@@ -43,7 +43,7 @@ fn e1_a_reader_finds_the_value_also_where_another_of_its_group_was_first() {
         let second = (0..READER_GROUPS).map(|_| world.record()).last().unwrap();
         assert_eq!(second.group(), group);
         let probe = drops.probe();
-        let early = loom::thread::spawn(move || match passed.load(Ordering::Relaxed) {
+        let early = thread::spawn(move || match passed.load(Ordering::Relaxed) {
             0 => false,
             handle => world.visit(first, handle),
         });

@@ -13,6 +13,8 @@ mod lookup;
 mod modes;
 mod pages;
 mod removal;
+#[cfg(haft_shuttle)]
+mod scenarios;
 mod taking;
 mod walks;
 
@@ -26,6 +28,7 @@ use super::set::Set;
 use super::shard::Shard;
 use super::slot::Slot;
 use super::space::{Size, Space};
+use crate::sync::model::thread;
 use crate::sync::{ASYMMETRIC, Asymmetric};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -54,13 +57,9 @@ fn explore_bounded(
 ) {
     for &barrier in barriers {
         for order in [Order::Straight, Order::Swapped] {
-            let mut builder = loom::model::Builder::new();
-            if builder.preemption_bound.is_none() {
-                builder.preemption_bound = Some(preemptions);
-            }
             let explored = Arc::new(AtomicUsize::new(0));
             let counted = explored.clone();
-            builder.check(move || {
+            check(preemptions, move || {
                 counted.fetch_add(1, SeqCst);
                 ASYMMETRIC.set(barrier);
                 model(order);
@@ -68,6 +67,22 @@ fn explore_bounded(
             println!("explored {} executions", explored.load(SeqCst));
         }
     }
+}
+
+/// Every interleaving with so many preemptions.
+#[cfg(not(haft_shuttle))]
+fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    if builder.preemption_bound.is_none() {
+        builder.preemption_bound = Some(preemptions);
+    }
+    builder.check(model);
+}
+
+/// Some interleavings at random, with any number of preemptions.
+#[cfg(haft_shuttle)]
+fn check(_preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+    shuttle::check_random(model, scenarios::iterations(20));
 }
 
 /// Which side of a race begins.
@@ -89,11 +104,11 @@ impl Order {
     ) -> (A, B) {
         match self {
             Self::Straight => {
-                let two = loom::thread::spawn(two);
+                let two = thread::spawn(two);
                 (one(), two.join().unwrap())
             }
             Self::Swapped => {
-                let one = loom::thread::spawn(one);
+                let one = thread::spawn(one);
                 let two = two();
                 (one.join().unwrap(), two)
             }

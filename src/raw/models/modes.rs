@@ -62,13 +62,37 @@ fn e12_a_record_that_becomes_plain_again_against_removal() {
 }
 
 #[test]
+fn e12_a_record_that_becomes_plain_again_needs_no_barrier_in_later_lookups() {
+    explore_plain(|order| {
+        let world = World::new(2);
+        let owner = world.owner();
+        let (drops, others) = (Drops::default(), Drops::default());
+        let (first, second) = (owner.insert(others.probe()), owner.insert(drops.probe()));
+        let other = world.record();
+        assert_eq!(world.remove(other, first), Some(true));
+        assert!(!owner.record.is_plain());
+        // From here on a plain publication is nothing but a store. A remover that asks for the barrier gets none and drops nothing.
+        ASYMMETRIC.set(Asymmetric::Fails);
+        order.race(
+            move || {
+                world.visit(owner.record, second);
+                world.visit(owner.record, second);
+                world.visit(owner.record, second);
+            },
+            move || assert!(world.remove(other, second).is_some()),
+        );
+        assert!(drops.count() <= 1);
+    });
+}
+
+#[test]
 fn e12_two_removers_revoke_the_same_record() {
     explore_three(|order| {
         let world = World::new(2);
         let owner = world.owner();
         let (drops, others) = (Drops::default(), Drops::default());
         let handles = [owner.insert(others.probe()), owner.insert(drops.probe())];
-        let third = loom::thread::spawn(move || world.remove(world.record(), handles[0]).unwrap());
+        let third = thread::spawn(move || world.remove(world.record(), handles[0]).unwrap());
         order.race(
             move || world.visit(owner.record, handles[1]),
             move || world.remove(world.record(), handles[1]).unwrap(),
@@ -87,7 +111,7 @@ fn e4_a_debt_that_outlives_its_reader_is_settled_once() {
         let handles = [owner.insert(others.probe()), owner.insert(drops.probe())];
         let first = Carried(world.get(owner.record, handles[0]).unwrap());
         // One cell is used for two handles in turn, while each is removed by somebody else.
-        let third = loom::thread::spawn(move || world.remove(world.record(), handles[0]).unwrap());
+        let third = thread::spawn(move || world.remove(world.record(), handles[0]).unwrap());
         order.race(
             move || {
                 let first = first;

@@ -1,7 +1,6 @@
 //! Free lists: slots that others free, and what the owner makes of them.
 
 use super::*;
-use loom::thread;
 
 /// That no handle is there twice.
 fn all_differ(handles: &[u64]) {

@@ -1,7 +1,6 @@
 //! Removers against each other and against holders.
 
 use super::*;
-use loom::thread;
 
 #[test]
 fn s4_of_two_removers_one_wins() {
