@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::raw::bits;
-use loom::thread;
 
 impl Owner {
     /// A removal as the owner's fast path does it, or as [`Owner::remove`] where that gives up.

@@ -51,9 +51,10 @@ fn s4_clearing_against_a_removal_and_reuse() {
 
 /// As `explain` does: the sites, then the state. While that is still the one of this handle, so are the sites.
 fn sites_are_its_own(world: World, handle: u64) {
-    let slot = world.slot(handle);
-    let sites = slot.sites();
-    if slot.state().generation() == bits::generation(handle) {
+    let page = world.space.page(handle).expect("the page is the set's");
+    // SAFETY(I2): the set is in use.
+    let sites = unsafe { page.history(bits::slot(handle)) }.sites();
+    if world.slot(handle).state().generation() == bits::generation(handle) {
         assert_eq!((sites.created, sites.removed), (1, 2));
     }
 }
