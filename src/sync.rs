@@ -231,6 +231,7 @@ impl Track {
         self.cell.with(|_| ());
         #[cfg(haft_shuttle)]
         {
+            // SeqCst: not modelled; it only counts.
             assert!(self.users.fetch_add(1, Ordering::SeqCst) >= 0, "read while somebody writes");
             model::thread::yield_now();
             self.users.fetch_sub(1, Ordering::SeqCst);
@@ -247,6 +248,7 @@ impl Track {
         self.cell.with_mut(|_| ());
         #[cfg(haft_shuttle)]
         {
+            // SeqCst: as above.
             assert_eq!(self.users.swap(-1, Ordering::SeqCst), 0, "written while somebody else uses it");
             model::thread::yield_now();
             self.users.store(0, Ordering::SeqCst);

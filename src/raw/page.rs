@@ -460,6 +460,7 @@ impl PagePtr {
         }
         // Release (E10): whoever counts this slot as returned sees that nothing follows.
         let pushed = freed - u64::from(head) + u64::from(index) + 1 + ONE;
+        page.memory.read();
         page.mine.freed.store(pushed, Ordering::Release);
     }
 
@@ -495,6 +496,7 @@ impl PagePtr {
             let (new_head, next) = if retired { (head, 0) } else { (index + 1, head) };
             slot.vacate(generation, next);
             let pushed = list - u64::from(head) + u64::from(new_head) + RETURNED;
+            page.memory.read();
             // Release (E7, E10): the end of the value and the link come before the slot is reachable.
             match page.others.list.compare_exchange_weak(list, pushed, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
