@@ -137,19 +137,25 @@ fn is_harmless(parameter: &str) -> bool {
         || integers.iter().chain(&["haft_writer"]).any(|name| parameter.split(' ').next() == Some(name))
 }
 
-/// The parameters of all functions of a header.
+/// The parameters of all functions of a header, which begin at the start of a line and end with `);`.
 fn parameters(header: &str) -> Vec<String> {
-    let mut rest = header;
     let mut found = Vec::new();
-    while let Some(start) = rest.find(" haft_").or_else(|| rest.find("*haft_")) {
-        rest = &rest[start + 6..];
-        let name = rest.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(rest.len());
-        if rest[name..].starts_with('(')
-            && let Some(end) = rest.find(");")
+    let mut declaration = String::new();
+    for line in header.lines() {
+        let begins = line.starts_with(|letter: char| letter.is_ascii_lowercase())
+            && (line.contains(" haft_") || line.contains("*haft_"));
+        let continues = line.starts_with("     ") && !declaration.is_empty();
+        if !continues {
+            declaration.clear();
+        }
+        if begins && !line.starts_with("typedef") || continues {
+            declaration.push_str(line.trim());
+        }
+        if line.ends_with(");")
+            && let Some((name, list)) = declaration.trim_end_matches(");").split_once('(')
+            && !name.is_empty()
         {
-            let list = rest[name + 1..end].split(',');
-            found.extend(list.map(|parameter| parameter.split_whitespace().collect::<Vec<_>>().join(" ")));
-            rest = &rest[end..];
+            found.extend(list.split(',').map(|parameter| parameter.trim().to_owned()));
         }
     }
     found

@@ -5,7 +5,7 @@ use crate::raw::bits;
 
 impl Owner {
     /// A removal as the owner's fast path does it, or as [`Owner::remove`] where that gives up.
-    fn remove_own(&self, handle: u64) -> Option<bool> {
+    pub(super) fn remove_own(&self, handle: u64) -> Option<bool> {
         let World { space, .. } = self.world;
         let want = Want::Set(self.world.set().id);
         // SAFETY(I2): the set is in use, and holds probes.

@@ -82,7 +82,7 @@ fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
 /// Some interleavings at random, with any number of preemptions.
 #[cfg(haft_shuttle)]
 fn check(_preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
-    shuttle::check_random(model, scenarios::iterations(20));
+    shuttle::check_random(model, scenarios::iterations(200));
 }
 
 /// Which side of a race begins.
