@@ -19,5 +19,7 @@ pub mod scaling {}
 #[doc = include_str!("leaks.md")]
 pub mod leaks {}
 
+#[doc = include_str!("verification.md")]
 #[doc = include_str!("verification_tests.md")]
+#[doc = include_str!("weakened.md")]
 pub mod verification {}
