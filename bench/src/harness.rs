@@ -1,9 +1,7 @@
 //! Timing: samples of a given length, on one thread or several, in rounds in which all take turns.
 
-use crate::ring::wait_until;
 use crate::scale::Scale;
 use crate::table::{Row, Table};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Gives one sample: nanoseconds per operation, one figure per column; `None` where the peer cannot do that.
@@ -30,33 +28,6 @@ pub fn alone(count: u32, work: impl Fn(u32)) -> f64 {
     let begun = Instant::now();
     work(count);
     begun.elapsed().as_nanos() as f64 / f64::from(count)
-}
-
-/// The work on several threads at once: nanoseconds per operation of each thread. The first is the calling one.
-///
-/// All begin together, each after a little untimed work, and each goes on until all have finished, so that no timed operation has the machine for itself.
-pub fn together(threads: usize, count: u32, work: impl Fn(usize, u32) + Sync) -> Vec<f64> {
-    let (ready, finished) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let run = |thread: usize| {
-        work(thread, count / 32 + 1);
-        ready.fetch_add(1, Ordering::AcqRel);
-        wait_until(|| ready.load(Ordering::Acquire) == threads);
-        let begun = Instant::now();
-        work(thread, count);
-        let elapsed = begun.elapsed().as_nanos() as f64 / f64::from(count);
-        finished.fetch_add(1, Ordering::AcqRel);
-        while finished.load(Ordering::Acquire) < threads {
-            work(thread, 32);
-        }
-        elapsed
-    };
-    std::thread::scope(|scope| {
-        let run = &run;
-        let others: Vec<_> = (1..threads).map(|thread| scope.spawn(move || run(thread))).collect();
-        let mut elapsed = vec![run(0)];
-        elapsed.extend(others.into_iter().map(|other| other.join().unwrap()));
-        elapsed
-    })
 }
 
 pub fn mean(figures: &[f64]) -> f64 {

@@ -19,10 +19,13 @@ mod go;
 mod harness;
 mod report;
 mod results;
+#[path = "../../benches/shared/ring.rs"]
 mod ring;
 mod scale;
 mod sections;
 mod table;
+#[path = "../../benches/shared/together.rs"]
+mod together;
 mod words;
 
 use environment::Environment;

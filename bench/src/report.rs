@@ -1,11 +1,12 @@
 //! BENCHMARKS.md and its charts, written as a whole.
 
+use crate::peers::{Kind, kind};
 use crate::results::{Measured, Results};
 use crate::sections::{self, Section};
 use crate::table::{Row, Table};
 use crate::words::{self, figure};
 use crate::{bars, chart, committed};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -14,8 +15,6 @@ pub const COMMAND: &str = "cargo run --profile bench -p haft-bench";
 /// Writes the report into a folder.
 pub fn write(root: &Path, into: &Path, results: &Results) {
     let charts = into.join("benches/charts");
-    // Charts of sections that are gone would stay for ever.
-    let _ = std::fs::remove_dir_all(&charts);
     std::fs::create_dir_all(&charts).expect("the folder of charts can be made");
     let mut text = format!(
         "# Benchmarks\n\nWritten by `{COMMAND}`; nothing here is edited by hand. `--only PART` measures a part again, `--quick` shows that all works.\n\n"
@@ -54,31 +53,67 @@ pub fn write(root: &Path, into: &Path, results: &Results) {
     }
     text.push_str("\n## Where\n\n");
     text.push_str(&place(results));
-    std::fs::write(into.join("BENCHMARKS.md"), text).expect("the report is written");
+    let file = into.join("BENCHMARKS.md");
+    // Charts that the last report had, and this one has not, would stay for ever.
+    let before = std::fs::read_to_string(&file).unwrap_or_default();
+    for chart in named(&before).difference(&named(&text)) {
+        let _ = std::fs::remove_file(charts.join(chart));
+    }
+    std::fs::write(file, text).expect("the report is written");
 }
 
-/// Where haft is behind, in a few words each: the first column that has somebody ahead says it all.
+/// The charts that a report shows.
+fn named(text: &str) -> BTreeSet<&str> {
+    text.split("](benches/charts/").skip(1).filter_map(|rest| rest.split(')').next()).collect()
+}
+
+/// Where haft is behind: of each peer the largest ratio in each section.
 fn slower(results: &Results) -> String {
-    let mut text = String::new();
-    for section in sections::ALL.iter().filter(|section| section.id != "trust") {
+    let (mut checked, mut others) = (Vec::new(), BTreeMap::<&str, Vec<String>>::new());
+    for section in sections::ALL.iter().filter(|section| section.id != sections::trust::SECTION.id) {
+        let mut worst = BTreeMap::<&str, (f64, String)>::new();
         for table in results.get(section.id).iter().flat_map(|measured| &measured.tables) {
-            let behind: Vec<String> = table
-                .columns
-                .iter()
-                .filter_map(|column| Some(format!("*{column}*: {}", words::slower(table, column)?)))
-                .collect();
-            if !behind.is_empty() {
-                let named = if table.id == section.id { String::new() } else { format!(" ({})", table.id) };
-                let _ = writeln!(text, "* **{}{named}** {}.", section.title, behind.join("; "));
+            for column in &table.columns {
+                for (name, ratio) in
+                    words::ratios(table, column).into_iter().filter(|(_, ratio)| ratio.median > 1.0)
+                {
+                    let place = if table.id == section.id {
+                        column.clone()
+                    } else {
+                        format!("{}: {column}", table.id)
+                    };
+                    let known = worst.entry(name).or_default();
+                    if ratio.median > known.0 {
+                        *known = (ratio.median, place);
+                    }
+                }
             }
         }
+        let (mine, theirs): (Vec<_>, Vec<_>) =
+            worst.into_iter().partition(|(name, _)| kind(name) == Kind::Checked);
+        for (name, (ratio, _)) in theirs {
+            others.entry(name).or_default().push(format!("{} × ({})", figure(ratio), section.id));
+        }
+        let listed: Vec<String> = mine
+            .iter()
+            .map(|(name, (ratio, place))| format!("{} × {name} ({place})", figure(*ratio)))
+            .collect();
+        if !listed.is_empty() {
+            checked.push(format!("* *{}* Up to {}.", section.title, listed.join(", ")));
+        }
     }
-    if text.is_empty() {
-        return "Nowhere that was measured.\n".into();
+    let mut text = "Here, with haft's figure as a multiple of theirs: the median of the ratios of each round, of each peer the largest in a section.\n\n".to_string();
+    match checked.len() {
+        0 => text.push_str("* Nowhere, among those that check their keys and work on every thread.\n"),
+        _ => text.push_str(&(checked.join("\n") + "\n")),
     }
-    format!(
-        "Here, with haft's figure as a multiple of theirs (the median of the ratios of each round). *Unchecked* ones believe every pointer, *unsynchronised* ones are for one thread.\n\n{text}"
-    )
+    if !others.is_empty() {
+        text.push_str("\nOf those that believe every pointer, or are for one thread only:\n\n");
+        for (name, places) in others {
+            let _ = writeln!(text, "* {name}: {}.", places.join(", "));
+        }
+    }
+    text
 }
 
 /// Conclusion, method, table, chart, environment.

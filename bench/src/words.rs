@@ -41,7 +41,7 @@ pub fn haft(table: &Table) -> &str {
 }
 
 /// All that are not haft and not the harness, with haft's ratio to each in one column.
-fn ratios<'a>(table: &'a Table, column: &str) -> Vec<(&'a str, Middle)> {
+pub fn ratios<'a>(table: &'a Table, column: &str) -> Vec<(&'a str, Middle)> {
     let haft = haft(table);
     let others =
         table.rows.iter().filter(|row| !row.name.starts_with("haft") && kind(&row.name) != Kind::Harness);
@@ -76,7 +76,7 @@ pub fn beside(table: &Table, column: &str) -> Vec<String> {
     let known: Vec<String> = [named("sharded-slab"), named("idr-ebr"), go].into_iter().flatten().collect();
     let known = if known.is_empty() { String::new() } else { format!(": {}", known.join(", ")) };
     let second = format!(
-        "  It takes {}, less than {less} of the {} others{known}.",
+        " It takes {}, less than {less} of the {} others{known}.",
         figure(middle.median),
         ratios.len()
     );

@@ -1,10 +1,11 @@
 //! Go's two workloads: create, look up, read, delete; alone and at once.
 
 use super::Section;
-use crate::harness::{Sampler, alone, calibrate, mean, take_turns, together};
+use crate::harness::{Sampler, alone, calibrate, mean, take_turns};
 use crate::peers::{Kind, Peer};
 use crate::scale::Scale;
 use crate::table::Table;
+use crate::together::together;
 use crate::words;
 use crate::{from_c, go};
 use std::hint::black_box;

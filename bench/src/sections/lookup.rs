@@ -2,10 +2,11 @@
 
 use super::Section;
 use crate::go;
-use crate::harness::{Sampler, alone, calibrate, mean, take_turns, together};
+use crate::harness::{Sampler, alone, calibrate, mean, take_turns};
 use crate::peers::{Kind, Peer};
 use crate::scale::Scale;
 use crate::table::Table;
+use crate::together::together;
 use crate::words;
 use std::hint::black_box;
 use std::sync::mpsc;

@@ -1,10 +1,11 @@
 //! Lookups of shared handles among replacements of the thread's own.
 
 use super::Section;
-use crate::harness::{Sampler, alone, calibrate, mean, take_turns, together};
+use crate::harness::{Sampler, alone, calibrate, mean, take_turns};
 use crate::peers::{Kind, Peer};
 use crate::scale::Scale;
 use crate::table::Table;
+use crate::together::together;
 use crate::words;
 use crate::words::Random;
 use std::hint::black_box;

@@ -2,10 +2,11 @@
 
 use super::Section;
 use super::{cycle, lookup};
-use crate::harness::{Sampler, calibrate, mean, take_turns, together};
+use crate::harness::{Sampler, calibrate, mean, take_turns};
 use crate::peers::{Kind, Peer};
 use crate::scale::Scale;
 use crate::table::Table;
+use crate::together::together;
 use crate::words;
 
 const COLUMNS: [&str; 4] =

@@ -1,10 +1,11 @@
 //! Each step alone, on a thousand handles.
 
 use super::Section;
-use crate::harness::{Sampler, calibrate, mean, take_turns, together};
+use crate::harness::{Sampler, calibrate, mean, take_turns};
 use crate::peers::{Kind, Peer};
 use crate::scale::Scale;
 use crate::table::Table;
+use crate::together::together;
 use crate::words;
 use std::hint::black_box;
 use std::time::{Duration, Instant};

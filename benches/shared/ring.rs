@@ -6,20 +6,20 @@ use std::hint::spin_loop;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub const BATCH: usize = 256;
+pub(crate) const BATCH: usize = 256;
 const BATCHES: usize = 4;
 
 #[repr(align(128))]
 struct Padded<T>(T);
 
-pub struct Ring {
+pub(crate) struct Ring {
     batches: [Padded<Mutex<[u64; BATCH]>>; BATCHES],
     written: Padded<AtomicUsize>,
     read: Padded<AtomicUsize>,
 }
 
 /// Waits without giving the processor away at once; where threads outnumber processors, somebody else must run.
-pub fn wait_until(ready: impl Fn() -> bool) {
+pub(crate) fn wait_until(ready: impl Fn() -> bool) {
     let mut turns = 0_u32;
     while !ready() {
         turns += 1;
@@ -32,7 +32,7 @@ pub fn wait_until(ready: impl Fn() -> bool) {
 }
 
 impl Ring {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             batches: std::array::from_fn(|_| Padded(Mutex::new([0; BATCH]))),
             written: Padded(AtomicUsize::new(0)),
@@ -41,7 +41,7 @@ impl Ring {
     }
 
     /// Fills the next batch: one thread only.
-    pub fn write(&self, fill: impl FnOnce(&mut [u64; BATCH])) {
+    pub(crate) fn write(&self, fill: impl FnOnce(&mut [u64; BATCH])) {
         let written = self.written.0.load(Ordering::Relaxed);
         // Acquire: the reader is done with the batch.
         wait_until(|| written - self.read.0.load(Ordering::Acquire) < BATCHES);
@@ -51,7 +51,7 @@ impl Ring {
     }
 
     /// Uses the next batch up: one other thread only.
-    pub fn read(&self, take: impl FnOnce(&[u64; BATCH])) {
+    pub(crate) fn read(&self, take: impl FnOnce(&[u64; BATCH])) {
         let read = self.read.0.load(Ordering::Relaxed);
         // Acquire: the writer has filled the batch.
         wait_until(|| self.written.0.load(Ordering::Acquire) > read);
