@@ -4,6 +4,8 @@
 //! mixtures, stale handles, ten million live handles. More peers, and the tables of BENCHMARKS.md:
 //! `cargo run --profile bench -p haft-bench`.
 
+#[path = "shared/pinned.rs"]
+mod pinned;
 #[path = "shared/ring.rs"]
 mod ring;
 #[path = "shared/together.rs"]
@@ -12,6 +14,7 @@ mod together;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use haft::{Handle, Registry};
+use pinned::Pinned;
 use ring::{BATCH, Ring};
 use sharded_slab::Slab;
 use std::hint::black_box;
@@ -234,6 +237,7 @@ fn moved<T: Table>(group: &mut Group<'_>) {
             let ring = Ring::new();
             std::thread::scope(|scope| {
                 let taker = scope.spawn(|| {
+                    let _pinned = Pinned::to(1);
                     for _ in 0..batches {
                         ring.read(|batch| {
                             for key in batch {
@@ -243,6 +247,7 @@ fn moved<T: Table>(group: &mut Group<'_>) {
                         });
                     }
                 });
+                let _pinned = Pinned::to(0);
                 let begun = Instant::now();
                 for _ in 0..batches {
                     ring.write(|batch| {

@@ -17,6 +17,8 @@ mod environment;
 mod from_c;
 mod go;
 mod harness;
+#[path = "../../benches/shared/pinned.rs"]
+mod pinned;
 mod report;
 mod results;
 #[path = "../../benches/shared/ring.rs"]

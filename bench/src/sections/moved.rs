@@ -4,6 +4,7 @@ use super::Section;
 use crate::go;
 use crate::harness::{Sampler, calibrate, take_turns};
 use crate::peers::{Kind, Peer};
+use crate::pinned::Pinned;
 use crate::ring::{BATCH, Ring, wait_until};
 use crate::scale::Scale;
 use crate::table::Table;
@@ -17,7 +18,7 @@ pub const MOVED: &str = "created here, removed there";
 pub const SECTION: Section = Section {
     id: "moved",
     title: "What does it cost to remove on another thread than the one that created?",
-    method: "One thread creates, the other looks up, reads and removes, in batches of 256 through a ring of four batches; both work at once, so the slower side counts. Per handle, from the first creation to the last removal.",
+    method: "One thread creates, the other looks up, reads and removes, in batches of 256 through a ring of eight batches; both work at once, so the slower side counts. Per handle, from the first creation to the last removal.",
     unit: "ns",
     measure,
     conclude: |tables| words::beside(&tables[0], MOVED),
@@ -29,6 +30,7 @@ fn run<P: Peer>(peer: &P, batches: u32) -> f64 {
     let ready = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let taker = scope.spawn(|| {
+            let _pinned = Pinned::to(1);
             ready.store(true, Ordering::Release);
             for _ in 0..batches {
                 ring.read(|batch| {
@@ -39,6 +41,7 @@ fn run<P: Peer>(peer: &P, batches: u32) -> f64 {
                 });
             }
         });
+        let _pinned = Pinned::to(0);
         wait_until(|| ready.load(Ordering::Acquire));
         let begun = Instant::now();
         for _ in 0..batches {
