@@ -25,6 +25,7 @@ mod results;
 mod ring;
 mod scale;
 mod sections;
+mod simulated;
 mod table;
 #[path = "../../benches/shared/together.rs"]
 mod together;

@@ -5,7 +5,7 @@ use crate::results::{Measured, Results};
 use crate::sections::{self, Section};
 use crate::table::{Row, Table};
 use crate::words::{self, figure};
-use crate::{bars, chart, committed};
+use crate::{bars, chart, committed, simulated};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
@@ -33,23 +33,15 @@ pub fn write(root: &Path, into: &Path, results: &Results) {
             text.push_str(&one(section, measured, &charts));
         }
     }
-    let others = [
-        (
-            "benches/instructions.json",
-            "How many instructions does each path take?",
-            "Counted, not timed; the check that keeps them from growing commits them.",
-        ),
-        (
-            "benches/simulation.json",
-            "How does it scale beyond this machine?",
-            "Counted by simulation: every atomic access of the real operations, with the cache lines that it moves.",
-        ),
-    ];
-    for (file, title, method) in others {
-        if let Some(section) = committed::section(root, file, title, method) {
-            text.push('\n');
-            text.push_str(&section);
-        }
+    let counted = committed::section(
+        root,
+        "benches/instructions.json",
+        "How many instructions does each path take?",
+        "Counted, not timed; the check that keeps them from growing commits them.",
+    );
+    for section in [counted, simulated::section(root, &charts)].into_iter().flatten() {
+        text.push('\n');
+        text.push_str(&section);
     }
     text.push_str("\n## Where\n\n");
     text.push_str(&place(results));
