@@ -173,17 +173,18 @@ fn overview(results: &Results) -> Option<String> {
         ];
         known.iter().any(|known| name.starts_with(known)) || name.starts_with("Go ")
     };
-    let columns = [
-        "create, look up, remove: one thread",
-        "the same, two threads at once",
-        "look one up, two threads at once",
-    ];
+    let columns = ["whole life, one thread", "whole life, two threads", "looking one up, two threads"];
     let rows = cycle.rows.iter().filter(|row| shown(&row.name)).map(|row| {
         let hot = lookup.samples(&row.name, sections::lookup::HOT).unwrap_or_default().to_vec();
         Row { name: row.name.clone(), cells: vec![row.cells[0].clone(), row.cells[1].clone(), hot] }
     });
     let table = Table::new("overview", &columns, rows.collect());
-    Some(chart::bars("haft beside others", "nanoseconds per operation and thread", &table, &|_| true))
+    Some(chart::bars(
+        "A handle's whole life (create, look up, read, remove), and looking one up",
+        "nanoseconds per operation and thread",
+        &table,
+        &|_| true,
+    ))
 }
 
 fn place(results: &Results) -> String {
