@@ -1,6 +1,9 @@
 //! The cycle from a C program, through haft's C API.
 
-use crate::work;
+use crate::harness::{Sampler, alone, calibrate};
+use crate::scale::Scale;
+
+pub const NAME: &str = "haft from C";
 
 #[expect(unsafe_code, reason = "it is C")]
 mod c {
@@ -9,12 +12,15 @@ mod c {
     }
 }
 
-/// Create, get, read, release, remove: nanoseconds per cycle.
-pub fn cycle() -> f64 {
+fn work(count: u32) {
+    let wide = u64::from(count);
+    assert_eq!(c::cycle_from_c(count), wide * (wide - 1) / 2);
+}
+
+/// Create, get, read, release, remove; on one thread alone.
+pub fn sampler(scale: &Scale) -> Sampler {
     // The C API's functions are in haft's own crate: this makes the linker look there.
     assert!(!haft::capi::haft_version().is_null());
-    work::time(|count| {
-        let count = u64::from(count);
-        assert_eq!(c::cycle_from_c(count as u32), count * (count - 1) / 2);
-    })
+    let count = calibrate(scale.sample, |count| alone(count, work));
+    Box::new(move || vec![Some(alone(count, work)), None])
 }

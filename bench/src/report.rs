@@ -1,151 +1,215 @@
 //! BENCHMARKS.md and its charts, written as a whole.
 
-use crate::large::Large;
-use crate::{Row, WORKLOADS, chart};
+use crate::peers::{Kind, kind};
+use crate::results::{Measured, Results};
+use crate::sections::{self, Section};
+use crate::table::{Row, Table};
+use crate::words::{self, figure};
+use crate::{bars, chart, committed, simulated};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
-use std::process::Command;
 
-/// The median of the samples.
-fn median(samples: &[f64]) -> f64 {
-    let mut sorted = samples.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
-}
+pub const COMMAND: &str = "cargo run --profile bench -p haft-bench";
 
-/// Half the distance between the quartiles, as a part of the median.
-fn spread(samples: &[f64]) -> f64 {
-    let mut sorted = samples.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    (sorted[sorted.len() * 3 / 4] - sorted[sorted.len() / 4]) / 2.0 / median(samples)
-}
-
-fn output(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output();
-    output.map_or("unknown".into(), |output| String::from_utf8_lossy(&output.stdout).trim().to_string())
-}
-
-fn processor() -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let line = info.lines().find(|line| line.starts_with("model name"));
-    line.and_then(|line| line.split(": ").nth(1)).unwrap_or("unknown").to_string()
-}
-
-pub fn write(rows: &[Row], from_c: &[f64], large: &Large, rounds: usize) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a member of the workspace");
-    let value = |name: &str, workload: usize| {
-        median(&rows.iter().find(|row| row.name == name).expect("measured").samples[workload])
-    };
-    let (haft, slab, boxed, arc) =
-        ("haft `Handle`", "sharded-slab", "`Box::into_raw` (unchecked)", "`Arc::into_raw` (unchecked)");
-    let ratio = |left: (&str, usize), right: (&str, usize)| value(left.0, left.1) / value(right.0, right.1);
-    let bars = [
-        ("B1", "cycle, against sharded-slab", ratio((haft, 0), (slab, 0)), 0.5, 0.2),
-        ("B1", "cycle, against `Box`", ratio((haft, 0), (boxed, 0)), 1.2, 0.5),
-        ("B2", "cycle on two threads, against one", ratio((haft, 1), (haft, 0)), 1.15, 1.0),
-        ("B3", "hot lookup on two threads, against sharded-slab", ratio((haft, 3), (slab, 3)), 0.12, 0.05),
-        ("B3", "the same, against idr-ebr", ratio((haft, 3), ("idr-ebr", 3)), 0.7, 0.7),
-        ("B3", "the same, against one thread", ratio((haft, 3), (haft, 2)), 1.25, 1.25),
-        ("B4", "lookup, against sharded-slab", ratio((haft, 2), (slab, 2)), 0.5, 0.5),
-        ("B4", "lookup, against `Arc`", ratio((haft, 2), (arc, 2)), 1.3, 0.5),
-        ("B5", "moved between threads, against sharded-slab", ratio((haft, 4), (slab, 4)), 0.6, 0.3),
-        ("B6", "bytes per handle beyond the value, at a million", large.overhead, 24.0, 16.0),
-        ("B7", "random lookup among ten million, against `slab`", large.random.0 / large.random.1, 1.5, 1.2),
-        (
-            "B8",
-            "p99.99 of a creation while growing to ten million, in microseconds",
-            large.growth[3].1 as f64 / 1000.0,
-            20.0,
-            5.0,
-        ),
-        ("B9", "cycle by `Handle`, against `Registry`", ratio((haft, 0), ("haft `Registry`", 0)), 1.3, 1.1),
-        ("B10", "cycle from C, against the Rust one", median(from_c) / value(haft, 0), 1.5, 1.2),
-    ];
-    let mut text = String::from(
-        "# Benchmarks\n\nWritten by `cargo run --profile bench -p haft-bench`; nothing here is edited by hand.\n\n",
+/// Writes the report into a folder.
+pub fn write(root: &Path, into: &Path, results: &Results) {
+    let charts = into.join("benches/charts");
+    std::fs::create_dir_all(&charts).expect("the folder of charts can be made");
+    let mut text = format!(
+        "# Benchmarks\n\nWritten by `{COMMAND}`; nothing here is edited by hand. `--only PART` measures a part again, `--quick` shows that all works.\n\n"
     );
-    slower(&mut text, rows);
-    let _ = writeln!(
-        text,
-        "\n## What the bars are\n\nRatios and figures that haft must show (*bar*), and where it is going (*aim*); below is better.\n\n\
-         | | | measured | bar | aim | |\n|---|---|---|---|---|---|"
-    );
-    for (name, what, measured, bar, aim) in bars {
-        let verdict = if measured <= aim {
-            "aim"
-        } else if measured <= bar {
-            "bar"
-        } else {
-            "**missed**"
-        };
-        let _ = writeln!(text, "| {name} | {what} | {measured:.2} | {bar} | {aim} | {verdict} |");
+    if let Some(overview) = overview(results) {
+        std::fs::write(charts.join("overview.svg"), overview).expect("the chart is written");
+        text.push_str("![The cycle and the lookup, beside others](benches/charts/overview.svg)\n\n");
     }
-    let _ = writeln!(
-        text,
-        "\n## Side by side\n\nNanoseconds per operation, per thread; medians of {rounds} rounds in which all took turns. *Cycle* is create, look up, read, remove. *Moved* \
-         is created on one thread, looked up and removed on the other, in batches of 256.\n"
-    );
-    let _ = writeln!(text, "| | {} |\n|---|{}", WORKLOADS.join(" | "), "---|".repeat(WORKLOADS.len()));
-    for row in rows {
-        let cells: Vec<String> =
-            row.samples.iter().map(|samples| format!("{:.1}", median(samples))).collect();
-        let _ = writeln!(text, "| {} | {} |", row.name, cells.join(" | "));
-    }
-    let widest = rows.iter().flat_map(|row| &row.samples).map(|samples| spread(samples)).fold(0.0, f64::max);
-    let _ = writeln!(
-        text,
-        "\nHalf the distance between the quartiles is at most {:.0} % of a median here.\n",
-        widest * 100.0
-    );
-    let _ = std::fs::create_dir_all(root.join("benches/charts"));
-    for (index, workload) in WORKLOADS.iter().enumerate() {
-        let mut values: Vec<(&str, f64)> =
-            rows.iter().map(|row| (row.name, median(&row.samples[index]))).collect();
-        values.sort_by(|one, two| one.1.total_cmp(&two.1));
-        let file = format!("benches/charts/{}.svg", workload.replace(", ", "-").replace(' ', "-"));
-        std::fs::write(root.join(&file), chart::bars(workload, "ns", &values)).expect("the chart is written");
-        let _ = writeln!(text, "![{workload}]({file})\n");
-    }
-    let _ = writeln!(
-        text,
-        "## How it grows\n\nOne creation while a registry grows to ten million, each timed alone (the clock included), in nanoseconds:\n"
-    );
-    let _ = writeln!(text, "| {} |", large.growth.map(|(name, _)| name).join(" | "));
-    let _ = writeln!(text, "|{}", "---|".repeat(large.growth.len()));
-    let _ = writeln!(text, "| {} |", large.growth.map(|(_, value)| value.to_string()).join(" | "));
-    let _ = writeln!(
-        text,
-        "\nA random lookup among ten million: {:.1} ns, in an unsynchronised `slab` {:.1} ns. A million handles of eight bytes take {:.1} bytes each beyond these; when all are \
-         removed, {} bytes of pages stay with the registry, and {} when it is dropped.\n",
-        large.random.0, large.random.1, large.overhead, large.after.0, large.after.1
-    );
-    let _ = writeln!(
-        text,
-        "## Where\n\n{}, {}; {} processors: {}; commit {}. dashmap 6, ffi-support 0.4, idr-ebr 0.3, papaya 0.2, sharded-slab 0.1, slab 0.4, slotmap 1. The machine is \
-         shared and small: the ratios are worth more than the figures.",
-        output("date", &["-u", "+%Y-%m-%d"]),
-        output("rustc", &["--version"]),
-        std::thread::available_parallelism().map_or(0, usize::from),
-        processor(),
-        output("git", &["-C", &root.to_string_lossy(), "rev-parse", "--short", "HEAD"]),
-    );
-    std::fs::write(root.join("BENCHMARKS.md"), text).expect("BENCHMARKS.md is written");
-}
-
-/// Where a checked peer is faster than haft, said first.
-fn slower(text: &mut String, rows: &[Row]) {
-    text.push_str("## Where haft is slower\n\n");
-    let before = text.len();
-    for (index, workload) in WORKLOADS.iter().enumerate() {
-        let haft = median(&rows[0].samples[index]);
-        for row in rows.iter().filter(|row| !row.name.starts_with("haft")) {
-            let theirs = median(&row.samples[index]);
-            if theirs < haft {
-                let _ = writeln!(text, "* {workload}: {} takes {theirs:.1} ns, haft {haft:.1}.", row.name);
-            }
+    text.push_str("## Where is haft slower?\n\n");
+    text.push_str(&slower(results));
+    text.push_str("\n## Are the bars met?\n\n");
+    text.push_str(&bars::text(results));
+    for section in sections::ALL {
+        if let Some(measured) = results.get(section.id) {
+            text.push('\n');
+            text.push_str(&one(section, measured, &charts));
         }
     }
-    if text.len() == before {
-        text.push_str("Nowhere, among these peers and workloads.\n");
+    let counted = committed::section(
+        root,
+        "benches/instructions.json",
+        "How many instructions does each path take?",
+        "Counted, not timed; the check that keeps them from growing commits them.",
+    );
+    for section in [counted, simulated::section(root, &charts)].into_iter().flatten() {
+        text.push('\n');
+        text.push_str(&section);
     }
+    text.push_str("\n## Where\n\n");
+    text.push_str(&place(results));
+    let file = into.join("BENCHMARKS.md");
+    // Charts that the last report had, and this one has not, would stay for ever.
+    let before = std::fs::read_to_string(&file).unwrap_or_default();
+    for chart in named(&before).difference(&named(&text)) {
+        let _ = std::fs::remove_file(charts.join(chart));
+    }
+    std::fs::write(file, text).expect("the report is written");
+}
+
+/// The charts that a report shows.
+fn named(text: &str) -> BTreeSet<&str> {
+    text.split("](benches/charts/").skip(1).filter_map(|rest| rest.split(')').next()).collect()
+}
+
+/// Where haft is behind: of each peer the largest ratio in each section.
+fn slower(results: &Results) -> String {
+    let (mut checked, mut others) = (Vec::new(), BTreeMap::<&str, Vec<String>>::new());
+    for section in sections::ALL.iter().filter(|section| section.id != sections::trust::SECTION.id) {
+        let mut worst = BTreeMap::<&str, (f64, String)>::new();
+        for table in results.get(section.id).iter().flat_map(|measured| &measured.tables) {
+            for column in &table.columns {
+                for (name, ratio) in
+                    words::ratios(table, column).into_iter().filter(|(_, ratio)| ratio.median > 1.0)
+                {
+                    let place = if table.id == section.id {
+                        column.clone()
+                    } else {
+                        format!("{}: {column}", table.id)
+                    };
+                    let known = worst.entry(name).or_default();
+                    if ratio.median > known.0 {
+                        *known = (ratio.median, place);
+                    }
+                }
+            }
+        }
+        let (mine, theirs): (Vec<_>, Vec<_>) =
+            worst.into_iter().partition(|(name, _)| kind(name) == Kind::Checked);
+        for (name, (ratio, _)) in theirs {
+            others.entry(name).or_default().push(format!("{} × ({})", figure(ratio), section.id));
+        }
+        let listed: Vec<String> = mine
+            .iter()
+            .map(|(name, (ratio, place))| format!("{} × {name} ({place})", figure(*ratio)))
+            .collect();
+        if !listed.is_empty() {
+            checked.push(format!("* *{}* Up to {}.", section.title, listed.join(", ")));
+        }
+    }
+    let mut text = "Here, with haft's figure as a multiple of theirs: the median of the ratios of each round, of each peer the largest in a section.\n\n".to_string();
+    match checked.len() {
+        0 => text.push_str("* Nowhere, among those that check their keys and work on every thread.\n"),
+        _ => text.push_str(&(checked.join("\n") + "\n")),
+    }
+    if !others.is_empty() {
+        text.push_str("\nOf those that believe every pointer, or are for one thread only:\n\n");
+        for (name, places) in others {
+            let _ = writeln!(text, "* {name}: {}.", places.join(", "));
+        }
+    }
+    text
+}
+
+/// Conclusion, method, table, chart, environment.
+fn one(section: &Section, measured: &Measured, charts: &Path) -> String {
+    let mut text = format!("## {}\n\n", section.title);
+    for line in (section.conclude)(&measured.tables) {
+        let _ = writeln!(text, "{line}");
+    }
+    let _ = writeln!(text, "\n{} In {}.", section.method, section.unit);
+    for table in &measured.tables {
+        let named = if measured.tables.len() > 1 { table.id.as_str() } else { "" };
+        let _ = writeln!(
+            text,
+            "\n| {named} | {} |\n|---|{}",
+            table.columns.join(" | "),
+            "---:|".repeat(table.columns.len())
+        );
+        for row in &table.rows {
+            let _ = writeln!(text, "| {} | {} |", row.name, cells(row).join(" | "));
+        }
+        let file = if measured.tables.len() > 1 {
+            format!("{}-{}.svg", section.id, table.id.replace(", ", "-").replace(' ', "-"))
+        } else {
+            format!("{}.svg", section.id)
+        };
+        std::fs::write(charts.join(&file), (section.draw)(section, table)).expect("the chart is written");
+        let _ = writeln!(text, "\n![{}](benches/charts/{file})", section.title);
+    }
+    let widest = measured.tables.iter().filter_map(Table::widest).max_by(|one, two| one.0.total_cmp(&two.0));
+    let spread = widest.map_or(String::new(), |(spread, row, column)| {
+        format!(
+            " Half the distance between the quartiles is at most {:.0} % of a median ({row}, {column}).",
+            spread * 100.0
+        )
+    });
+    let _ =
+        writeln!(text, "\n`{COMMAND} -- --only {}`: {}.{spread}", section.id, measured.environment.line());
+    text
+}
+
+fn cells(row: &Row) -> Vec<String> {
+    let cell = |samples: &Vec<f64>| {
+        crate::table::Middle::of(samples).map_or("–".to_string(), |middle| {
+            if samples.len() < 3 {
+                return figure(middle.median);
+            }
+            format!("{} ± {:.0} %", figure(middle.median), middle.spread() * 100.0)
+        })
+    };
+    row.cells.iter().map(cell).collect()
+}
+
+/// The chart for the README: the cycle and the hot lookup, beside those whom people know.
+fn overview(results: &Results) -> Option<String> {
+    let (cycle, lookup) = (results.table("cycle", 0)?, results.table("lookup", 0)?);
+    let shown = |name: &str| {
+        let known = [
+            "haft `Handle`",
+            "sharded-slab",
+            "idr-ebr",
+            "dashmap",
+            "`Mutex<HashMap",
+            "ffi-support",
+            "concurrent-slotmap",
+        ];
+        known.iter().any(|known| name.starts_with(known)) || name.starts_with("Go ")
+    };
+    let columns = ["whole life, one thread", "whole life, two threads", "looking one up, two threads"];
+    let rows = cycle.rows.iter().filter(|row| shown(&row.name)).map(|row| {
+        let hot = lookup.samples(&row.name, sections::lookup::HOT).unwrap_or_default().to_vec();
+        Row { name: row.name.clone(), cells: vec![row.cells[0].clone(), row.cells[1].clone(), hot] }
+    });
+    let table = Table::new("overview", &columns, rows.collect());
+    Some(chart::bars(
+        "A handle's whole life (create, look up, read, remove), and looking one up",
+        "nanoseconds per operation and thread",
+        &table,
+        &|_| true,
+    ))
+}
+
+fn place(results: &Results) -> String {
+    let distinct = |pick: fn(&crate::environment::Environment) -> String| {
+        let all: BTreeSet<String> = results.environments().map(pick).collect();
+        all.into_iter().collect::<Vec<_>>().join(" and ")
+    };
+    let mut text = format!(
+        "| | |\n|---|---|\n| date | {} |\n| commit | {} |\n| compiler | {} |\n| system | {} |\n| processor | {} |\n| versions, from Cargo.lock | {} |\n",
+        distinct(|environment| environment.date.clone()),
+        distinct(|environment| environment.commit.clone()),
+        distinct(|environment| environment.compiler.clone()),
+        distinct(|environment| environment.system.clone()),
+        distinct(|environment| format!("{}, {} processors", environment.processor, environment.processors)),
+        distinct(|environment| environment.versions.clone()),
+    );
+    text.push_str(
+        "\nEach run is a process of its own; in each round all peers take turns, beginning with another one, after a round that is not counted. A figure is the median of all rounds, \
+         ± is half the distance between the quartiles. Ratios are formed within each round. A key is the integer that C would hold for everybody.\n",
+    );
+    let go = results
+        .table("cycle", 0)
+        .is_some_and(|table| table.rows.iter().any(|row| row.name.starts_with("Go ")));
+    if !go {
+        text.push_str("\nGo was not measured: no toolchain was found (`HAFT_GO`, or `go` in `PATH`).\n");
+    }
+    text
 }

@@ -1,0 +1,3 @@
+module haft/benches/go
+
+go 1.17
