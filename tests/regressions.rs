@@ -184,3 +184,25 @@ fn s9_threads_that_look_up_first_in_a_key_destructor_leave_nothing_behind() {
     // Other tests run at the same time and may add a few of their own.
     assert!(records[1] < records[0] + 50, "records grow with the threads: {records:?}");
 }
+
+/// A removal once met the debts that it had left itself, because it looked at the owner's record twice, and waited for the owner.
+#[test]
+fn s4_s11_a_removal_of_what_its_owner_holds_in_all_cells_does_not_wait() {
+    for guards in 1..=7 {
+        let handle = Handle::new(String::from("x"));
+        let held: Vec<_> = (0..guards).map(|_| handle.get().unwrap()).collect();
+        // Enough threads at once that one of them is in the owner's group.
+        let together = std::sync::Barrier::new(16);
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    drop(handle.get().unwrap());
+                    together.wait();
+                });
+            }
+        });
+        let removed = std::thread::spawn(move || handle.remove().unwrap()).join().unwrap();
+        assert_eq!(removed, Removal::Deferred, "{guards} guards");
+        drop(held);
+    }
+}

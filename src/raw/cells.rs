@@ -233,7 +233,7 @@ impl Record {
             && debt.compare_exchange(handle, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// Lets go where the mode is not plain: whether the slot counted this reader. The cell is free; the claimer is in the middle of this, so it is not used again
+    /// Lets go where the mode is not plain, or a lookup failed: whether the slot counted this reader. The cell is free; the claimer is in the middle of this, so it is not used again
     /// yet.
     #[inline(never)]
     fn settle(&self, index: usize, handle: u64) -> bool {
@@ -243,7 +243,7 @@ impl Record {
         let left = self.patience.load(Ordering::Relaxed);
         if left > 0 {
             self.patience.store(left - 1, Ordering::Relaxed);
-        } else {
+        } else if self.mode.load(Ordering::Relaxed) != PLAIN {
             self.become_plain();
         }
         owed
@@ -497,6 +497,15 @@ impl Cell {
         record.settle(self.index(), handle).then_some(handle)
     }
 
+    /// As [`Cell::release`], after a lookup that found nothing. It looks for a debt in any case: the mode may have become plain while the
+    /// handle's remover, which has seen it shared, was about to leave one.
+    pub(crate) fn release_failed(self) -> Option<u64> {
+        let handle = self.handle();
+        // Release (E5), as in `release`.
+        self.cell().store(0, Ordering::Release);
+        self.record().settle(self.index(), handle).then_some(handle)
+    }
+
     #[inline]
     fn index(self) -> usize {
         (self.0.as_ptr().addr() & (align_of::<Record>() - 1)) / size_of::<AtomicU64>()
@@ -523,5 +532,25 @@ impl Orphans {
     /// What was noted.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = u64> + use<> {
         std::mem::take(self).handles.into_iter().filter(|handle| *handle != 0)
+    }
+}
+
+#[cfg(all(test, not(haft_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn e4_a_failed_lookup_finds_its_debt_whatever_the_mode() {
+        let record: &'static Record = Box::leak(Box::new(Record::new(0, true, false)));
+        let (cell, handle) = (Cell::first(record), 0x1_0000_0001);
+        for mode in [PLAIN, SHARED] {
+            record.mode.store(mode, Ordering::Relaxed);
+            record.publish_plainly(cell.cell(), handle);
+            // As a remover leaves it that saw the mode shared.
+            record.debts[0].store(handle, Ordering::Relaxed);
+            assert_eq!(cell.release_failed(), Some(handle));
+            assert_eq!(record.debts[0].load(Ordering::Relaxed), 0);
+            assert!(cell.is_free());
+        }
     }
 }

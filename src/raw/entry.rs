@@ -1,7 +1,7 @@
 //! What the table says of a place: all that a lookup must know of a page, in half a cache line.
 //!
 //! ```text
-//! gate: | registry 49 | limited 1 | slots ready 13 | 0 |      page | key of the type | owner and bias
+//! gate: | registry 49 | limited 1 | slots ready 13 | 0 |      page | type | owner and bias
 //! ```
 //!
 //! The gate is looked at first. Where it is not zero, the rest is that of the page that is there, and stays so as long as the page is
@@ -11,7 +11,7 @@
 use super::bias::Bias;
 use super::bits;
 use super::cells::Record;
-use super::layout::key_of;
+use super::layout::TypeInfo;
 use super::page::{Page, PagePtr};
 use super::slot::State;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
@@ -23,7 +23,7 @@ use std::ptr;
 pub(crate) struct Entry {
     gate: AtomicU64,
     page: AtomicPtr<Page>,
-    key: AtomicU64,
+    info: AtomicPtr<TypeInfo>,
     pub(super) bias: Bias,
 }
 
@@ -98,7 +98,7 @@ impl Entry {
         Self {
             gate: AtomicU64::new(0),
             page: AtomicPtr::new(ptr::null_mut()),
-            key: AtomicU64::new(0),
+            info: AtomicPtr::new(ptr::null_mut()),
             bias: Bias::none(),
         }
     }
@@ -109,7 +109,7 @@ impl Entry {
         Self {
             gate: AtomicU64::new(0),
             page: AtomicPtr::new(ptr::null_mut()),
-            key: AtomicU64::new(0),
+            info: AtomicPtr::new(ptr::null_mut()),
             bias: Bias::none(),
         }
     }
@@ -134,10 +134,11 @@ impl Entry {
         }
     }
 
-    /// Whether the page is known at once to hold values of `T`, where the gate was found open. Where it is not, its header tells.
+    /// Whether the page holds values of `T`, where the gate was found open.
     #[inline(always)]
-    pub(crate) fn has_key_of<T: 'static>(&self) -> bool {
-        self.key.load(Ordering::Relaxed) == key_of::<T>()
+    pub(crate) fn holds<T: 'static>(&self) -> bool {
+        // SAFETY(I2): the gate was open, so a description was installed, and descriptions are never freed.
+        unsafe { &*self.info.load(Ordering::Relaxed) }.is_of::<T>()
     }
 
     /// Whether the slot with this state knows the reader, where the gate was found open: it owns the page, or one of its group has looked the handle up.
@@ -158,9 +159,9 @@ impl Entry {
     }
 
     /// Puts a page here. The gate is closed, and nobody keeps the page that was here before.
-    pub(super) fn install(&self, page: PagePtr, header: &Page, gate: Gate, key: u64, shared: bool) {
+    pub(super) fn install(&self, page: PagePtr, header: &Page, gate: Gate, shared: bool) {
         self.page.store(page.as_ptr(), Ordering::Relaxed);
-        self.key.store(key, Ordering::Relaxed);
+        self.info.store(ptr::from_ref(header.info).cast_mut(), Ordering::Relaxed);
         self.bias.begin(header.owner, shared);
         self.open(gate);
     }

@@ -119,7 +119,7 @@ fn look(space: &Space, handle: u64, wanted: Option<TypeId>, want: Want) -> Findi
     match state.phase() {
         Phase::Reserved => finding.cause = Cause::Reserved,
         Phase::Vacant | Phase::Closed => {
-            if sites.created == 0 || !was_issued(generation) {
+            if !header.is_own(bits::slot(handle), generation) {
                 // Primed, and never used in this page.
                 return Finding::only(without_page(space, handle));
             }
@@ -157,6 +157,25 @@ mod tests {
     use super::*;
     use crate::raw::registry::Owner;
     use std::panic::Location;
+
+    #[test]
+    fn s13_a_removed_handle_is_stale_also_where_the_table_of_lines_was_full() {
+        /// A line that found no place.
+        #[derive(Clone, Copy)]
+        struct Unknown;
+        impl crate::raw::site::Spot for Unknown {
+            fn number(self) -> u32 {
+                NO_SITE
+            }
+            fn known(self) -> Option<u32> {
+                Some(NO_SITE)
+            }
+        }
+        let owner = Owner::new(usize::MAX);
+        let handle = owner.insert(7_u64, Unknown).map_err(drop).expect("there is room");
+        assert_eq!(owner.remove(handle, Unknown), Some(true));
+        assert_eq!(owner.explain(handle).cause, Cause::Stale);
+    }
 
     #[test]
     fn s13_a_finding_has_the_thread_that_removed_the_handle_and_how_long_ago_that_was() {

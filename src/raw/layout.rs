@@ -6,6 +6,7 @@ use super::slot::Slot;
 use std::alloc::Layout;
 use std::any::{TypeId, type_name};
 use std::fmt;
+#[cfg(not(haft_loom))]
 use std::hash::{Hash, Hasher};
 
 /// The largest page in bytes, where one slot does not need more.
@@ -32,15 +33,10 @@ impl<T> Shape<T> {
     pub(crate) const STRIDE: usize = round_up(Self::VALUE + size_of::<T>(), Self::ALIGN);
 }
 
-/// Half of a type's identity, odd, as one word that the compiler knows: what tables and shortcuts compare at once. Two types could
-/// have the same, so it counts only where [`TypeInfo::key`] has said whose it is.
+/// A number that the compiler knows, mostly another for each type: for finding things, not for telling them apart.
+#[cfg(not(haft_loom))]
 #[inline(always)]
-pub(crate) fn key_of<T: 'static>() -> u64 {
-    hash_of(TypeId::of::<T>())
-}
-
-#[inline(always)]
-fn hash_of(id: TypeId) -> u64 {
+pub(crate) fn hash_of<T: 'static>() -> u64 {
     /// Takes a `TypeId`'s own bits as its hash; they are a hash already.
     struct Bits(u64);
     impl Hasher for Bits {
@@ -55,8 +51,8 @@ fn hash_of(id: TypeId) -> u64 {
         }
     }
     let mut bits = Bits(0);
-    id.hash(&mut bits);
-    bits.finish() | 1
+    TypeId::of::<T>().hash(&mut bits);
+    bits.finish()
 }
 
 /// What a page knows about the type of its values.
@@ -104,23 +100,11 @@ impl TypeInfo {
         Self { alias: Some(alias), ..*Self::of::<T>() }
     }
 
-    /// The key of the type, or 0 where another type was first to have the same: then all comparisons of keys fail, and the slow paths
-    /// compare the types themselves.
-    #[cfg(not(haft_loom))]
-    pub(crate) fn key(&self) -> u64 {
-        use crate::sync::Mutex;
-        use std::collections::HashMap;
-        static OWNERS: Mutex<Option<HashMap<u64, TypeId>>> = Mutex::new(None);
-        let key = hash_of(self.id);
-        let mut owners = OWNERS.lock();
-        let owner = owners.get_or_insert_with(HashMap::new).entry(key).or_insert(self.id);
-        if *owner == self.id { key } else { 0 }
-    }
-
-    /// The key of the type; models have one.
-    #[cfg(haft_loom)]
-    pub(crate) fn key(&self) -> u64 {
-        hash_of(self.id)
+    /// Whether this describes `T`. Mostly it is the description that is at hand, whose address is compared at once; but a program may have
+    /// several of one type.
+    #[inline(always)]
+    pub(crate) fn is_of<T: 'static>(&'static self) -> bool {
+        std::ptr::eq(self, Self::of::<T>()) || self.id == TypeId::of::<T>()
     }
 
     /// The type's name, for messages.

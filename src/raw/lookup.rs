@@ -7,7 +7,6 @@ use super::remove::{self, Closed};
 use super::space::Space;
 use super::token::Token;
 use super::unwind::quietly;
-use std::any::TypeId;
 use std::ptr::NonNull;
 
 /// A hold on a value: where it is, and what keeps it. Two words.
@@ -172,7 +171,7 @@ fn get_with<T: 'static>(
     None
 }
 
-/// The value of a live handle. A thread that the slot does not know yet finds nothing, and a type that shares its key with another neither, unless it may `JOIN`.
+/// The value of a live handle. A thread that the slot does not know yet finds nothing, unless it may `JOIN`.
 ///
 /// # Safety
 ///
@@ -184,8 +183,7 @@ unsafe fn look<T: 'static, const JOIN: bool>(
     handle: u64,
     want: Want,
 ) -> Option<NonNull<T>> {
-    // SAFETY(I2): the caller's promise.
-    let (entry, _) = unsafe { find::<T, JOIN>(space, handle, want) }?;
+    let (entry, _) = find::<T>(space, handle, want)?;
     let page = entry.page();
     // SAFETY(I2): the caller's promise; `find` has checked type and index.
     let slot = unsafe { page.slot::<T>(bits::slot(handle)) };
@@ -199,27 +197,15 @@ unsafe fn look<T: 'static, const JOIN: bool>(
     Some(unsafe { page.value::<T>(bits::slot(handle)) })
 }
 
-/// The entry of a handle and its gate, if a page is there that has values of `T`, belongs to the wanted set, and has such a slot. Where the type's key does not tell, the page's
-/// header is looked at only if `THOROUGH`.
-///
-/// # Safety
-///
-/// The page that is there stays (I2).
+/// The entry of a handle and its gate, if a page is there that has values of `T`, belongs to the wanted set, and has such a slot. The page is the caller's to
+/// look at only if it keeps it (I2).
 #[inline(always)]
-unsafe fn find<T: 'static, const THOROUGH: bool>(
-    space: &Space,
-    handle: u64,
-    want: Want,
-) -> Option<(&Entry, Gate)> {
+fn find<T: 'static>(space: &Space, handle: u64, want: Want) -> Option<(&Entry, Gate)> {
     let entry = space.entry(handle);
     let gate = entry.gate();
     let fits = gate.has_slot_of(handle)
         && match want {
-            // SAFETY(I2): the caller's promise; the gate is open.
-            Want::Type => {
-                entry.has_key_of::<T>()
-                    || THOROUGH && unsafe { entry.page().header() }.info.id == TypeId::of::<T>()
-            }
+            Want::Type => entry.holds::<T>(),
             Want::Set(id) => gate.set_id() == id,
         };
     fits.then_some((entry, gate))
@@ -229,7 +215,7 @@ unsafe fn find<T: 'static, const THOROUGH: bool>(
 /// drop may panic, and that goes no further: a lookup that fails does not panic (S3).
 #[cold]
 fn give_up(space: &Space, me: &'static Record, cell: Cell) {
-    if let Some(owed) = cell.release() {
+    if let Some(owed) = cell.release_failed() {
         // SAFETY(I4): a remover counted this cell.
         quietly(|| unsafe { remove::give_back(space, owed, Some(me)) });
     }
@@ -239,10 +225,9 @@ fn give_up(space: &Space, me: &'static Record, cell: Cell) {
 #[cold]
 fn get_counted<T: 'static>(space: &Space, me: &'static Record, handle: u64, want: Want) -> Option<Hold<T>> {
     let stay = Stay::begin(me, handle);
-    // SAFETY(I2): the transit cell keeps the page.
-    let (entry, _) = unsafe { find::<T, true>(space, handle, want) }?;
+    let (entry, _) = find::<T>(space, handle, want)?;
     let page = entry.page();
-    // SAFETY(I2): as above; `find` has checked type and index.
+    // SAFETY(I2): the transit cell keeps the page; `find` has checked type and index.
     let slot = unsafe { page.slot::<T>(bits::slot(handle)) };
     if !(entry.is_owned_by(me) || entry.bias.revoke(handle)) {
         return None;
@@ -316,7 +301,7 @@ pub(crate) unsafe fn remove_own<T: 'static>(
     let fits = gate.has_slot_of(handle)
         && !gate.is_limited()
         && match want {
-            Want::Type => gate.is_perpetual() && entry.has_key_of::<T>(),
+            Want::Type => gate.is_perpetual() && entry.holds::<T>(),
             Want::Set(id) => gate.set_id() == id,
         };
     if !bits::is_well_formed(handle) || !fits || me.may_have_guards() {
@@ -349,7 +334,7 @@ pub(crate) unsafe fn close<T: 'static>(
     let stay = if stays { None } else { Some(Stay::begin(me, handle)) };
     // SAFETY(I2): the page is of a set that is in use or never dropped, or the transit cell keeps it; `find` has checked type and index.
     let winner = unsafe {
-        let (entry, gate) = find::<T, true>(space, handle, want)?;
+        let (entry, gate) = find::<T>(space, handle, want)?;
         let slot = entry.page().slot::<T>(bits::slot(handle));
         remove::Winner::new(entry, gate, me, slot, handle)?
     };

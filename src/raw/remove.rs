@@ -284,9 +284,10 @@ fn stamp(me: &Record) -> Mark {
 
 /// Every record that may hold the handle.
 fn candidates(space: &Space, owner: &'static Record, readers: u32) -> impl Iterator<Item = &'static Record> {
-    // The owner may be in one of the groups as well, which does no harm.
     let groups = (0..super::slot::READER_GROUPS).filter(move |group| readers & 1 << group != 0);
-    std::iter::once(owner).chain(groups.flat_map(|group| space.records(group)))
+    let records = groups.flat_map(|group| space.records(group));
+    // The owner is in one of the groups as well, and must not be converted twice: its debts would be taken for those of others.
+    std::iter::once(owner).chain(records.filter(move |record| !std::ptr::eq(*record, owner)))
 }
 
 #[inline(never)]

@@ -27,8 +27,6 @@ pub(crate) struct Set {
     pub(crate) id: u64,
     pub(crate) space: &'static Space,
     pub(crate) info: &'static TypeInfo,
-    /// See [`TypeInfo::key`].
-    pub(super) key: u64,
     /// The most handles that may be live; `usize::MAX` for no limit.
     pub(crate) limit: usize,
     /// Live handles; counted only where there is a limit.
@@ -94,7 +92,6 @@ impl Set {
             id: unique_number() << 1 | u64::from(perpetual),
             space,
             info,
-            key: info.key(),
             limit,
             live: AtomicUsize::new(0),
             deferred: AtomicUsize::new(0),

@@ -283,7 +283,8 @@ impl Slot {
                 // The other half is for the readers that removers count.
                 _ => CLOSED_HOLDS / 2,
             };
-            if state.holds() == full {
+            // Readers that removers count may have gone past it.
+            if state.holds() >= full {
                 return false;
             }
             match self.state.compare_exchange_weak(
@@ -399,6 +400,19 @@ mod tests {
         assert_eq!(before.holds(), LIVE_HOLDS);
         assert_eq!(slot.state().holds(), LIVE_HOLDS + 1);
         assert!(slot.hold_again());
+    }
+
+    #[test]
+    fn i4_holds_of_a_closed_word_stop_also_where_a_remover_has_gone_past_their_limit() {
+        let slot = slot();
+        slot.prime(1, 0);
+        slot.open(1);
+        assert!(slot.close(1).is_some());
+        slot.state.store(State::new(1, Phase::Closed, CLOSED_HOLDS / 2 - 1).0, Ordering::Relaxed);
+        assert!(slot.hold_again());
+        assert!(!slot.hold_again());
+        slot.hold_for_reader();
+        assert!(!slot.hold_again(), "beyond the limit nothing would stop it any more");
     }
 
     #[test]

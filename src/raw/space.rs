@@ -352,7 +352,7 @@ impl Space {
         let is_common = ptr::eq(self.common.load(Ordering::Relaxed), header.owner);
         let shared = is_common || !barrier::is_available();
         let gate = Gate::new(set.id, set.limit != usize::MAX);
-        self.at(header.place).install(page, header, gate, set.key, shared);
+        self.at(header.place).install(page, header, gate, shared);
     }
 
     /// Whether the page is in the table at this place.

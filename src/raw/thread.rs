@@ -21,7 +21,7 @@ use super::clock;
 use super::create;
 use super::exit;
 use super::history::{self, Mark};
-use super::layout::key_of;
+use super::layout::{TypeInfo, hash_of};
 use super::lookup::{self, Hold, Want};
 use super::name;
 use super::page::PagePtr;
@@ -48,6 +48,9 @@ static DEFAULTS: Mutex<Option<HashMap<TypeId, &'static Set>>> = Mutex::new(None)
 
 const PAGES: usize = 16;
 
+/// The type of no value: what a shortcut is of that leads nowhere.
+enum Nothing {}
+
 /// The thread's own; plain cells without a destructor, so it is there from the first to the last instruction.
 struct Local {
     record: Cell<Option<&'static Record>>,
@@ -57,8 +60,8 @@ struct Local {
     who: Cell<u64>,
     /// Current pages by the set's identity. Only valid while bound.
     by_set: [Cell<(u64, PagePtr)>; PAGES],
-    /// Current pages of default registries by the type's key; key 0 without a page. Only valid while bound.
-    by_type: [Cell<(u64, PagePtr)>; PAGES],
+    /// Current pages of default registries by the type's description; that of [`Nothing`] without a page. Only valid while bound.
+    by_type: [Cell<(&'static TypeInfo, PagePtr)>; PAGES],
 }
 
 thread_local! {
@@ -69,7 +72,7 @@ thread_local! {
             ended: Cell::new(false),
             who: Cell::new(0),
             by_set: [const { Cell::new((0, PagePtr::NONE)) }; PAGES],
-            by_type: [const { Cell::new((0, PagePtr::NONE)) }; PAGES],
+            by_type: [const { Cell::new((TypeInfo::of::<Nothing>(), PagePtr::NONE)) }; PAGES],
         }
     };
 
@@ -112,7 +115,7 @@ fn watch() -> bool {
 impl Local {
     fn forget_pages(&self) {
         self.by_set.iter().for_each(|entry| entry.set((0, PagePtr::NONE)));
-        self.by_type.iter().for_each(|entry| entry.set((0, PagePtr::NONE)));
+        self.by_type.iter().for_each(|entry| entry.set((TypeInfo::of::<Nothing>(), PagePtr::NONE)));
     }
 
     fn remember(&self, set: &Set, page: Option<PagePtr>) {
@@ -408,8 +411,8 @@ unsafe fn insert_slowly<T>(set: &Set, value: T, created: impl Spot) -> Result<u6
 #[inline(always)]
 pub(crate) fn insert_default<T: 'static>(value: T, created: impl Spot) -> Result<u64, (T, Exhausted)> {
     let local = local();
-    let (key, page) = local.by_type[type_index::<T>()].get();
-    if key == key_of::<T>()
+    let (info, page) = local.by_type[type_index::<T>()].get();
+    if info.is_of::<T>()
         && let Some(site) = created.known()
         // SAFETY(I6): the shortcut is of this thread's own shard; default registries are never dropped (I2).
         && let Some(popped) = unsafe { page.pop::<T>() }
@@ -426,17 +429,21 @@ fn insert_default_slowly<T: 'static>(value: T, created: impl Spot) -> Result<u64
     let local = local();
     let shortcut = &local.by_type[type_index::<T>()];
     // Mostly it is only the other free list's turn.
-    let (key, page) = shortcut.get();
-    if key == key_of::<T>()
+    let (info, page) = shortcut.get();
+    let set = if info.is_of::<T>() {
         // SAFETY(I6): as in `insert_default`.
-        && let Some(popped) = unsafe { page.pop_again::<T>() }
-    {
-        // SAFETY(I3): just popped.
-        return Ok(unsafe { create::fill(popped, value, local.mark(created.number())) });
-    }
-    let set = default_set::<T>();
-    let remember =
-        |page: Option<PagePtr>| shortcut.set(page.map_or((0, PagePtr::NONE), |page| (set.key, page)));
+        if let Some(popped) = unsafe { page.pop_again::<T>() } {
+            // SAFETY(I3): just popped.
+            return Ok(unsafe { create::fill(popped, value, local.mark(created.number())) });
+        }
+        // SAFETY(I2): default registries are never dropped, and neither are their shards and pages.
+        unsafe { page.header().shard.as_ref().set.as_ref() }
+    } else {
+        default_set::<T>()
+    };
+    let remember = |page: Option<PagePtr>| {
+        shortcut.set(page.map_or((TypeInfo::of::<Nothing>(), PagePtr::NONE), |page| (set.info, page)))
+    };
     // SAFETY(I2): default registries are never dropped.
     match unsafe { pop::<T>(local, set, remember) } {
         // SAFETY(I3): just popped.
@@ -521,7 +528,7 @@ fn set_index(set: &Set) -> usize {
 
 #[inline(always)]
 fn type_index<T: 'static>() -> usize {
-    (key_of::<T>() >> 1) as usize % PAGES
+    hash_of::<T>() as usize % PAGES
 }
 
 /// Shards given to threads, and records made.
