@@ -142,3 +142,20 @@ fn i2_i8_a_holder_on_another_thread_returns_its_slot_while_the_registry_goes() {
         assert!(world.space.leftovers.lock().is_none());
     });
 }
+
+#[test]
+fn e11_sites_of_a_foreign_removal_are_not_taken_for_those_of_the_one_before() {
+    explore_three(|_| {
+        let world = World::new(1);
+        let owner = world.owner();
+        let drops = Drops::default();
+        let old = owner.insert(drops.probe());
+        assert_eq!(owner.remove(old), Some(true));
+        let reader = thread::spawn(move || sites_are_its_own(world, old));
+        // SAFETY(I3): just popped, in a set of probes.
+        let new = unsafe { create::fill(owner.pop(), drops.probe(), 7) };
+        let remover = thread::spawn(move || world.remove(world.record(), new));
+        reader.join().unwrap();
+        assert_eq!(remover.join().unwrap(), Some(true));
+    });
+}
