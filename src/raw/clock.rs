@@ -3,25 +3,28 @@
 //! Reading it is one load. The clock behind it is asked on slow paths only (a new page, a thread's first use, an error, a report), so what is noted is
 //! never later than the moment itself, and ages are upper bounds.
 
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Bits that a time has; whatever comes later (twelve days) is noted as the last.
 pub(crate) const BITS: u32 = 20;
 const LAST: u32 = (1 << BITS) - 1;
 
-static NOW: AtomicU32 = AtomicU32::new(0);
+/// In the highest bits, where it stands in what is noted.
+const SHIFT: u32 = 64 - BITS;
 
-/// The time when somebody last asked the clock. Relaxed: it stands for itself.
+static NOW: AtomicU64 = AtomicU64::new(0);
+
+/// The time when somebody last asked the clock, in the highest bits of the word. Relaxed: it stands for itself.
 #[inline(always)]
-pub(crate) fn now() -> u32 {
+pub(crate) fn now() -> u64 {
     NOW.load(Ordering::Relaxed)
 }
 
 /// Asks the clock, on behalf of all.
 #[cold]
 pub(crate) fn refresh() {
-    let passed = since_start().as_secs().min(u64::from(LAST)) as u32;
+    let passed = since_start().as_secs().min(u64::from(LAST)) << SHIFT;
     // A simulation is to be the same each time, so no time passes in it.
     let now = if cfg!(haft_sim) { 0 } else { passed };
     // The line is read by every creation; it is written once a second at most.
@@ -50,7 +53,6 @@ impl Moment {
 /// The system's clock that costs least: a few nanoseconds, some milliseconds exact.
 #[cfg(all(target_os = "linux", not(miri)))]
 fn since_start() -> Duration {
-    use crate::sync::AtomicU64;
     /// When it was first asked, in milliseconds plus one; 0 before.
     static START: AtomicU64 = AtomicU64::new(0);
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -93,7 +95,7 @@ mod tests {
     fn what_is_noted_is_never_later_than_now() {
         let before = since_start();
         refresh();
-        let noted = now();
+        let noted = (now() >> SHIFT) as u32;
         assert!(u64::from(noted) <= since_start().as_secs());
         // (Another thread may have asked since.)
         assert!(u64::from(noted) >= before.as_secs());

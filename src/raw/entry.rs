@@ -84,6 +84,18 @@ impl Gate {
         self.0 & LIMITED != 0
     }
 
+    /// Whether it is the gate of this set, which has no limit.
+    #[inline(always)]
+    pub(crate) fn is_of_set_without_limit(self, id: u64) -> bool {
+        self.0 & !READY == id << SET_SHIFT
+    }
+
+    /// Whether the set is never dropped, and has no limit.
+    #[inline(always)]
+    pub(crate) fn is_perpetual_without_limit(self) -> bool {
+        self.0 & (1 << SET_SHIFT | LIMITED) == 1 << SET_SHIFT
+    }
+
     /// Whether the registry is never dropped, so that its pages stay for ever (I2).
     #[inline(always)]
     pub(crate) fn is_perpetual(self) -> bool {

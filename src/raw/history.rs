@@ -37,7 +37,7 @@ pub(crate) const fn who(number: u32) -> u64 {
 #[cfg(not(haft_loom))]
 #[inline(always)]
 pub(crate) fn stamp(who: u64) -> Mark {
-    who | u64::from(super::clock::now()) << TIME_SHIFT
+    who | super::clock::now()
 }
 
 /// The word of a slot.

@@ -104,7 +104,10 @@ impl TypeInfo {
     /// several of one type.
     #[inline(always)]
     pub(crate) fn is_of<T: 'static>(&'static self) -> bool {
-        std::ptr::eq(self, Self::of::<T>()) || self.id == TypeId::of::<T>()
+        std::ptr::eq(self, Self::of::<T>()) || {
+            std::hint::cold_path();
+            self.id == TypeId::of::<T>()
+        }
     }
 
     /// The type's name, for messages.

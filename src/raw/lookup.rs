@@ -298,13 +298,15 @@ pub(crate) unsafe fn remove_own<T: 'static>(
 ) -> bool {
     let entry = space.entry(handle);
     let gate = entry.gate();
-    let fits = gate.has_slot_of(handle)
-        && !gate.is_limited()
-        && match want {
-            Want::Type => gate.is_perpetual() && entry.holds::<T>(),
-            Want::Set(id) => gate.set_id() == id,
-        };
-    if !bits::is_well_formed(handle) || !fits || me.may_have_guards() {
+    // One thing after the other, so that each is one comparison and one branch.
+    if !bits::is_well_formed(handle) || !gate.has_slot_of(handle) {
+        return false;
+    }
+    let wanted = match want {
+        Want::Type => gate.is_perpetual_without_limit(),
+        Want::Set(id) => gate.is_of_set_without_limit(id),
+    };
+    if !wanted || (matches!(want, Want::Type) && !entry.holds::<T>()) || me.may_have_guards() {
         return false;
     }
     // SAFETY(I2): the page is of a set that is in use or never dropped; type and index are checked.
