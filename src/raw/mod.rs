@@ -30,6 +30,7 @@ pub(crate) mod unwind;
 pub(crate) mod at_exit;
 #[cfg(not(haft_loom))]
 pub(crate) mod clock;
+#[cfg(not(haft_loom))]
 pub(crate) mod count;
 #[cfg(not(haft_loom))]
 pub(crate) mod exit;

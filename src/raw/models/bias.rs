@@ -37,7 +37,7 @@ fn e13_s4_the_owners_plain_removal_against_a_foreign_one() {
         );
         assert!(mine.is_some() != theirs.is_some(), "{mine:?} {theirs:?}");
         assert_eq!(drops.count(), 1);
-        assert_eq!(world.set().totals().live, 0);
+        assert_eq!(world.set().totals().live(), 0);
     });
 }
 
@@ -137,7 +137,7 @@ fn e13_a_counted_hold_that_comes_back_against_the_owners_plain_removal() {
             move || owner.remove_own(handle).unwrap(),
         );
         assert_eq!(drops.count(), 1);
-        assert_eq!(world.set().totals().live, 0);
+        assert_eq!(world.set().totals().live(), 0);
     });
 }
 

@@ -56,7 +56,7 @@ fn e6_a_shared_guard_that_was_sent_and_copied_against_removal() {
             move || world.remove(world.record(), handle).unwrap(),
         );
         assert_eq!(drops.count(), 1);
-        assert_eq!(world.set().totals().live, 0);
+        assert_eq!(world.set().totals().live(), 0);
     });
 }
 
@@ -141,6 +141,6 @@ fn e4_a_debt_in_a_cell_that_is_used_again_is_taken_by_the_next_remover() {
             },
         );
         assert_eq!((drops.count(), others.count()), (1, 1));
-        assert_eq!(world.set().totals().live, 0);
+        assert_eq!(world.set().totals().live(), 0);
     });
 }

@@ -22,7 +22,7 @@ fn e4_e8_a_thread_that_ends_with_a_guard_against_removal() {
             move || world.remove(world.record(), handle).unwrap(),
         );
         assert_eq!(drops.count(), 1);
-        assert_eq!(world.set().totals().live, 0);
+        assert_eq!(world.set().totals().live(), 0);
     });
 }
 
@@ -78,7 +78,7 @@ fn e7_e8_an_ending_thread_a_remote_free_and_the_adoption() {
         issued.sort_unstable();
         issued.dedup();
         assert_eq!(issued.len(), count, "a handle was issued twice");
-        assert_eq!(world.set().totals().live, count - 1);
+        assert_eq!(world.set().totals().live(), count - 1);
     });
 }
 
@@ -137,6 +137,6 @@ fn i6_the_common_shard_serves_threads_in_turn() {
         );
         assert_ne!(one, two);
         assert_eq!(drops.count(), 1);
-        assert_eq!(world.set().totals().live, 1);
+        assert_eq!(world.set().totals().live(), 1);
     });
 }

@@ -76,7 +76,7 @@ fn e7_two_pages_in_the_queue_lose_no_slot() {
         issued.sort_unstable();
         issued.dedup();
         let totals = world.set().totals();
-        assert_eq!((issued.len(), totals.live, totals.pages), (5, 3, 3), "a slot was lost: {totals:?}");
+        assert_eq!((issued.len(), totals.live(), totals.pages), (5, 3, 3), "a slot was lost: {totals:?}");
     });
 }
 
@@ -97,7 +97,7 @@ fn e7_two_pages_queued_by_two_threads_lose_no_slot() {
         let rest = [owner.insert(drops.probe()), owner.insert(drops.probe())];
         assert!(!rest.contains(&new) && rest[0] != rest[1]);
         let totals = world.set().totals();
-        assert_eq!((totals.live, totals.pages), (3, 3), "a slot was lost: {totals:?}");
+        assert_eq!((totals.live(), totals.pages), (3, 3), "a slot was lost: {totals:?}");
     });
 }
 
@@ -126,6 +126,6 @@ fn s1_a_slot_that_goes_back_and_forth_is_never_issued_twice() {
         issued.sort_unstable();
         issued.dedup();
         assert_eq!(issued.len(), 6, "a handle was issued twice");
-        assert_eq!((drops.count(), world.set().totals().live), (4, 2));
+        assert_eq!((drops.count(), world.set().totals().live()), (4, 2));
     });
 }

@@ -34,7 +34,7 @@ fn e12_a_plain_release_against_revocation_loses_no_debt() {
             move || world.remove(world.record(), handle).unwrap(),
         );
         assert_eq!(drops.count(), 1);
-        assert_eq!(world.set().totals().live, 0);
+        assert_eq!(world.set().totals().live(), 0);
     });
 }
 
@@ -122,7 +122,7 @@ fn e4_a_debt_that_outlives_its_reader_is_settled_once() {
         );
         third.join().unwrap();
         assert_eq!((drops.count(), others.count()), (1, 1));
-        assert_eq!(world.set().totals().live, 0);
+        assert_eq!(world.set().totals().live(), 0);
     });
 }
 

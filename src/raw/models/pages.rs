@@ -30,7 +30,7 @@ fn e7_a_remote_free_against_the_owners_reuse() {
         for handle in new {
             assert_eq!(owner.remove(handle), Some(true));
         }
-        assert_eq!(world.set().totals().live, 0);
+        assert_eq!(world.set().totals().live(), 0);
     });
 }
 
@@ -67,7 +67,7 @@ fn e7_a_remote_free_while_the_owner_collects() {
         );
         let (third, fourth) = (owner.insert(drops.probe()), owner.insert(drops.probe()));
         let totals = world.set().totals();
-        assert_eq!((totals.live, totals.pages), (3, 3), "a slot was lost: {totals:?}");
+        assert_eq!((totals.live(), totals.pages), (3, 3), "a slot was lost: {totals:?}");
         all_differ(&[first, second, third, fourth]);
     });
 }

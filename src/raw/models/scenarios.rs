@@ -172,7 +172,7 @@ fn everything_at_once(barrier: Asymmetric) {
         world.remove(me, entry.handle);
         assert_eq!(entry.drops.count(), 1, "{:#x} was dropped so many times", entry.handle);
     }
-    assert_eq!(world.set().totals().live, 0);
+    assert_eq!(world.set().totals().live(), 0);
     // What other registries left is free now.
     world.another().retire(me);
     assert!(world.space.leftovers.lock().is_none());

@@ -79,7 +79,7 @@ fn s7_take_against_a_guard_that_becomes_a_shared_one() {
             move || drop(owner.take(handle).unwrap()),
         );
         assert_eq!(drops.count(), 1);
-        assert_eq!(world.set().totals().live, 0);
+        assert_eq!(world.set().totals().live(), 0);
     });
 }
 
