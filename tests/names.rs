@@ -28,7 +28,7 @@ fn tests_of(text: &str) -> Vec<String> {
             continue;
         }
         let mut ignored = false;
-        while let Some(line) = lines.next() {
+        for line in lines.by_ref() {
             ignored |= line.starts_with("#[ignore");
             if let Some(name) = line.strip_prefix("fn ") {
                 if !ignored {
