@@ -63,7 +63,7 @@ impl AnyHandle {
         Self::from_bits(pointer.addr() as u64)
     }
 
-    /// Removes the handle, whatever it is, from whatever registry: as [`Handle::remove`], and two exchanges on a cache line of
+    /// Removes the handle, whatever it is, from whatever registry: as [`Handle::remove`], and two stores to a cache line of
     /// this thread. Lock-free.
     ///
     /// # Errors

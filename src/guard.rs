@@ -10,7 +10,7 @@ use std::ops::Deref;
 ///
 /// Two words. It does not block removal; it defers the drop of the value to the moment when the last guard is gone, on that
 /// guard's thread. It is not `Send`: use [`Ref::into_shared`] for a guard that moves to another thread or lives long.
-/// Dropping it is one exchange on a cache line of this thread; lock-free. A thread can have six of them in its cells;
+/// Dropping it is one store to a cache line of this thread, mostly; lock-free. A thread can have six of them in its cells;
 /// further ones count in the slot, which costs a little more.
 ///
 /// `'r` is the borrow of the registry; `'static` for [`Handle::get`], which does not need one.

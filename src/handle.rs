@@ -203,7 +203,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
     ///
     /// Cost: a store to a cache line of this thread, then loads; nothing shared is written, so any number of threads can look up
     /// one handle without getting in each other's way. (The first lookup of a handle by a group of threads that did not
-    /// create it sets one bit in its slot. A thread whose handles another thread has removed lately pays for two barriers as well.)
+    /// create it sets one bit in its slot; the first in a page makes all threads pass a barrier as well. A thread whose handles another thread has removed lately pays for two barriers as well.)
     /// Lock-free.
     ///
     /// # Errors
@@ -222,8 +222,8 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// The value is dropped before this returns where nobody holds it, and else when the last guard lets go, on that thread. A panic of the
     /// value's drop comes out of this call; the handle is removed all the same.
     ///
-    /// Cost: one compare-exchange on the slot, and a look at the cells of the threads that have used the handle. On the thread that
-    /// created it nothing else that is shared is written; elsewhere the slot goes back to its shard by one more exchange, and now and
+    /// Cost: on the thread that created it, as long as no other thread has touched its page, some plain stores; else one compare-exchange on the
+    /// slot, and a look at the cells of the threads that have used the handle. Elsewhere than on its own thread the slot goes back to its shard by one more exchange, and now and
     /// then all threads are made to pass a barrier (half a microsecond to some twenty). Lock-free.
     ///
     /// # Errors

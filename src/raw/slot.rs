@@ -69,13 +69,14 @@ pub(crate) struct State(u64);
 impl State {
     /// `upper` is what the phase has above the generation: holds, or the next free slot.
     const fn new(generation: u32, phase: Phase, upper: u64) -> Self {
+        // The lower half is put together as such: in one instruction, for a live word.
+        let lower = if matches!(phase, Phase::Live) { generation | LIVE as u32 } else { generation };
         let phase = match phase {
-            Phase::Vacant => 0,
-            Phase::Live => LIVE,
+            Phase::Vacant | Phase::Live => 0,
             Phase::Closed => CLOSED,
             Phase::Reserved => RESERVED,
         };
-        Self(generation as u64 | phase | upper << UPPER_SHIFT)
+        Self(lower as u64 | phase | upper << UPPER_SHIFT)
     }
 
     /// The generation that was issued last, or is issued now.
