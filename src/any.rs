@@ -63,8 +63,8 @@ impl AnyHandle {
         Self::from_bits(pointer.addr() as u64)
     }
 
-    /// Removes the handle, whatever it is, from whatever registry: as [`Handle::remove`], and two stores to a cache line of
-    /// this thread. Lock-free.
+    /// Removes the handle, whatever it is, from whatever registry: costs as [`Handle::remove`], and for a value in a
+    /// [`Registry`](crate::Registry) two stores to a cache line of this thread. Lock-free.
     ///
     /// # Errors
     ///

@@ -132,7 +132,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// The value stays until the handle is removed; a handle that is only forgotten leaks it, and [`leaks`](crate::leaks) says so,
     /// with the line of this call.
     ///
-    /// Cost: a few stores to memory of this thread, no atomic read-modify-write; now and then a new page of up to 128 KiB.
+    /// Cost: a few stores to memory of this thread, no atomic read-modify-write; now and then a new page of up to 128 KiB, or of one value where that is larger.
     /// Wait-free, but for that page and for threads that cannot have a shard of their own (the ones that are ending, or
     /// number 15,361 and on), which share one under a lock.
     ///
@@ -203,7 +203,8 @@ impl<T: Send + Sync + 'static> Handle<T> {
     ///
     /// Cost: a store to a cache line of this thread, then loads; nothing shared is written, so any number of threads can look up
     /// one handle without getting in each other's way. (The first lookup of a handle by a group of threads that did not
-    /// create it sets one bit in its slot; the first in a page makes all threads pass a barrier as well. A thread whose handles another thread has removed lately pays for two barriers as well.)
+    /// create it sets one bit in its slot; the first in a page makes all threads pass a barrier as well. Where another thread has removed a handle that this thread created, or that it or a
+    /// thread of its group has looked up, the next 16,384 lookups, later more, cost two barriers each, one of them on letting go.)
     /// Lock-free.
     ///
     /// # Errors
@@ -222,7 +223,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// The value is dropped before this returns where nobody holds it, and else when the last guard lets go, on that thread. A panic of the
     /// value's drop comes out of this call; the handle is removed all the same.
     ///
-    /// Cost: on the thread that created it, as long as no other thread has touched its page, some plain stores; else one compare-exchange on the
+    /// Cost: on the thread that created it, as long as no other thread has touched its page, some plain stores (a page that was touched stays so, new ones begin anew; a limit adds a subtraction); else one compare-exchange on the
     /// slot, and a look at the cells of the threads that have used the handle. Elsewhere than on its own thread the slot goes back to its shard by one more exchange, and now and
     /// then all threads are made to pass a barrier (half a microsecond to some twenty). Lock-free.
     ///
@@ -268,7 +269,8 @@ impl<T: Send + Sync + 'static> Handle<T> {
         }
     }
 
-    /// Whether the handle is live now. The next moment it may not be: to use the value, [`get`](Self::get) it.
+    /// Whether the handle is live now. The next moment it may not be: to use the value, [`get`](Self::get) it. Where the handle is removed during
+    /// the call, this may be what drops the value.
     ///
     /// Costs as for [`get`](Self::get); lock-free.
     #[must_use]

@@ -46,7 +46,7 @@ thread_local! {
 /// * At most 16 times in a second for each kind, so that a flood of one does not hide another. [`Stats::errors`](crate::Stats) counts them
 ///   all.
 /// * Errors that the function itself makes, on the same thread, are counted and not told.
-/// * Where it panics, the panic ends there: it is caught, and the lookup returns its error as ever (S3). To end the process, call
+/// * Where it panics, the panic ends there: it is caught, and the lookup returns its error as ever. To end the process, call
 ///   [`abort`](std::process::abort).
 ///
 /// Costs one exchange; wait-free. An error costs one load more, and some 30 ns for the clock where there is a function.

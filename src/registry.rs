@@ -50,8 +50,8 @@ impl<T: Send + Sync + 'static> Registry<T> {
 
     /// An empty registry with at most `limit` live handles, exactly.
     ///
-    /// Counting costs two atomic additions on one shared counter per handle, so threads that create and remove in one limited
-    /// registry do get in each other's way.
+    /// Counting costs a compare-exchange when a handle is created and a subtraction when it is removed, both on one shared counter; so threads that create and
+    /// remove in one limited registry do get in each other's way, and creation is lock-free, not wait-free.
     #[must_use]
     pub const fn with_limit(limit: usize) -> Self {
         Self { owner: Owner::new(limit) }
@@ -159,7 +159,8 @@ impl<T: Send + Sync + 'static> Registry<T> {
         }
     }
 
-    /// Whether the handle is a live one of this registry now. To use the value, [`get`](Self::get) it.
+    /// Whether the handle is a live one of this registry now. To use the value, [`get`](Self::get) it. Where the handle is removed during the call, this may be
+    /// what drops the value.
     #[must_use]
     pub fn contains(&self, handle: Handle<T>) -> bool {
         self.owner.get(handle.to_bits()).is_some()

@@ -1,4 +1,5 @@
-//! How haft works, for those who want to know before they trust it, and guides: to finding leaks, and for C.
+//! How haft works and how it is checked, for those who want to know before they trust it; and guides: finding leaks, watching, errors, the debugger, C, and
+//! exporting a Rust API.
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
