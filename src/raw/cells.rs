@@ -378,8 +378,8 @@ impl Record {
             #[cfg(haft_loom)]
             fence(Ordering::SeqCst);
             let in_use = || cell.load(Ordering::SeqCst) == handle;
-            // Where the mode is plain again, this may be a lookup that fails and does not look for debts. If it is still there after a barrier, it
-            // looks: the mode is not plain again before the cell is free.
+            // Where the mode is plain again, this is a lookup that fails, since the mode is not plain before the cells are free. It looks for a debt
+            // all the same when it lets go; the barrier only finds out sooner that it has gone.
             let mut stays = in_use();
             if stays && self.revoke(handle) && barrier::heavy() {
                 self.revoked(handle);
