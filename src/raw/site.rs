@@ -81,7 +81,8 @@ impl Spot for &'static Location<'static> {
     #[inline]
     fn number(self) -> u32 {
         self.known().unwrap_or_else(|| {
-            search(start(self), |known| ptr::eq(known.as_ptr().cast(), self), || NonNull::from(self).cast())
+            let same = |known: NonNull<()>| ptr::eq(known.as_ptr().cast(), self);
+            search(start(self), same, || NonNull::from(self).cast(), |_| ())
         })
     }
 
@@ -131,7 +132,12 @@ impl Spot for Line<'_> {
             let foreign = Box::leak(Box::new(Foreign { key: self.key(), file, line: self.line }));
             NonNull::from(foreign).cast::<()>().map_addr(|address| address | FOREIGN)
         };
-        self.known().unwrap_or_else(|| search(self.start(), |known| self.is(known), copy))
+        let free = |unused: NonNull<()>| {
+            let foreign = unused.as_ptr().map_addr(|address| address & !FOREIGN).cast::<Foreign>();
+            // SAFETY(I7): the copy that was just made, which no entry has.
+            drop(unsafe { Box::from_raw(foreign) });
+        };
+        self.known().unwrap_or_else(|| search(self.start(), |known| self.is(known), copy, free))
     }
 
     #[inline]
@@ -179,11 +185,19 @@ fn index(key: usize) -> usize {
     ((key as u64 >> 3).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - SITES.trailing_zeros())) as usize
 }
 
+/// The number of the entry that is the `same`. Where there is none one is made and put in; and freed, where another thread came first, or no place was left.
+///
 /// Acquire, and Release where it is put in: what an entry points to is visible.
 #[cold]
 #[inline(never)]
-fn search(start: usize, same: impl Fn(NonNull<()>) -> bool, make: impl Fn() -> NonNull<()>) -> u32 {
+fn search(
+    start: usize,
+    same: impl Fn(NonNull<()>) -> bool,
+    make: impl Fn() -> NonNull<()>,
+    free: impl FnOnce(NonNull<()>),
+) -> u32 {
     let mut made = None;
+    let mut found = NO_SITE;
     for place in (0..SITES).map(|step| (start + step) % SITES).filter(|place| *place != NO_SITE as usize) {
         let entry = &TABLE[place];
         let known = match NonNull::new(entry.load(Ordering::Acquire)) {
@@ -196,16 +210,22 @@ fn search(start: usize, same: impl Fn(NonNull<()>) -> bool, make: impl Fn() -> N
                     Ordering::AcqRel,
                     Ordering::Acquire,
                 ) {
-                    Ok(_) => new,
-                    Err(first) => NonNull::new(first).unwrap_or(new),
+                    Ok(_) => {
+                        return place as u32;
+                    }
+                    Err(first) => NonNull::new(first).expect("an exchange that failed has found an entry"),
                 }
             }
         };
         if same(known) {
-            return place as u32;
+            found = place as u32;
+            break;
         }
     }
-    NO_SITE
+    if let Some(unused) = made {
+        free(unused);
+    }
+    found
 }
 
 /// The site with a number; `None` for 0.
@@ -228,7 +248,38 @@ mod tests {
     }
 
     fn search_for(place: usize, location: &'static Location<'static>) -> u32 {
-        search(place, |known| ptr::eq(known.as_ptr().cast(), location), || NonNull::from(location).cast())
+        search(
+            place,
+            |known| ptr::eq(known.as_ptr().cast(), location),
+            || NonNull::from(location).cast(),
+            |_| (),
+        )
+    }
+
+    #[test]
+    fn s11_what_was_made_for_a_site_that_another_thread_put_in_first_is_freed() {
+        // `make` runs after the look at the empty place and before the exchange: whatever it does, another thread could.
+        let here = Location::caller();
+        let address = NonNull::from(here).cast::<()>();
+        let place = SITES / 5;
+        let same = |known: NonNull<()>| known == address;
+        let freed = std::cell::Cell::new(None);
+        let first = std::cell::Cell::new(NO_SITE);
+        let overtaken = || {
+            first.set(search_for(place, here));
+            address
+        };
+        assert_eq!(search(place, same, overtaken, |unused| freed.set(Some(unused))), first.get());
+        assert_eq!(freed.get(), Some(address));
+        // Whoever puts it in keeps it, and whoever finds it makes none.
+        let there = NonNull::from(Location::caller()).cast::<()>();
+        search(place, |known| known == there, || there, |_| unreachable!("it was put in"));
+        search(
+            place,
+            |known| known == there,
+            || unreachable!("it is there"),
+            |_| unreachable!("nothing was made"),
+        );
     }
 
     #[test]
