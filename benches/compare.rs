@@ -38,15 +38,15 @@ impl Table for Haft {
     fn new() -> Self {
         Self
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         Handle::new(value).to_bits()
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         Some(*Handle::<u64>::from_bits(key)?.get().ok()?)
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         Handle::<u64>::from_bits(key).unwrap().remove().unwrap();
     }
@@ -57,15 +57,15 @@ impl Table for Registry<u64> {
     fn new() -> Self {
         Registry::new()
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         self.insert(value).to_bits()
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         Some(*self.get(Handle::from_bits(key)?).ok()?)
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         self.remove(Handle::from_bits(key).unwrap()).unwrap();
     }
@@ -76,15 +76,15 @@ impl Table for Slab<u64> {
     fn new() -> Self {
         Slab::new()
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         self.insert(value).unwrap() as u64
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         self.get(key as usize).map(|value| *value)
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         assert!(self.remove(key as usize));
     }

@@ -212,10 +212,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// Every integer that is not a live handle of a `T` gives an [`Error`] that says why.
     #[inline(always)]
     pub fn get(self) -> Result<Ref<'static, T>, Error> {
-        match registry::get(self.to_bits()) {
-            Some(held) => Ok(Ref::new(held)),
-            None => Err(self.explain()),
-        }
+        registry::get_or(self.to_bits(), |held| Ok(Ref::new(held)), || Err(self.explain()))
     }
 
     /// Removes the handle, on any thread: of racing calls exactly one succeeds.

@@ -124,10 +124,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
     /// Every integer that is not a live handle of this registry gives an [`Error`] that says why.
     #[inline(always)]
     pub fn get(&self, handle: Handle<T>) -> Result<Ref<'_, T>, Error> {
-        match self.owner.get(handle.to_bits()) {
-            Some(held) => Ok(Ref::new(held)),
-            None => Err(self.explain(handle)),
-        }
+        self.owner.get_or(handle.to_bits(), |held| Ok(Ref::new(held)), || Err(self.explain(handle)))
     }
 
     /// Removes a handle: of racing calls exactly one succeeds. Costs and progress as for [`Handle::remove`].

@@ -41,12 +41,13 @@ pub(crate) const fn pack(generation: u32, place: u32, slot: u32) -> u64 {
     (generation as u64) << GENERATION_SHIFT | (place as u64) << PLACE_SHIFT | (slot as u64) << SLOT_SHIFT | 1
 }
 
-/// The handle with this generation and slot, from one with the same place, slot 0 and generation 0.
+/// The handle with this generation and the slot that the bits of a [`Link`](super::slot::Link) lead to, from what it is without the two.
 #[inline(always)]
-pub(crate) const fn within(base: u64, generation: u32, slot: u32) -> u64 {
-    debug_assert!(self::generation(base) == 0 && self::slot(base) == 0);
-    // The last bit is in the base already; here it tells the compiler that the sum is not zero.
-    base + ((generation as u64) << GENERATION_SHIFT) + ((slot as u64) << SLOT_SHIFT) | 1
+pub(crate) const fn within(base: u64, generation: u32, link: u64) -> u64 {
+    let bits = base.wrapping_add((generation as u64) << GENERATION_SHIFT).wrapping_add(link);
+    // SAFETY(I1): the last bit is in the base, and everything that is added is even.
+    unsafe { std::hint::assert_unchecked(bits & 1 == 1) };
+    bits
 }
 
 /// Whether the bits can be a handle at all: bit 0 is one.
@@ -61,10 +62,24 @@ pub(crate) const fn generation(bits: u64) -> u32 {
     (bits >> GENERATION_SHIFT) as u32
 }
 
+/// The generation of a handle, with bit 0 above it: one rotation. Of what is no handle that highest bit is zero.
+#[inline(always)]
+pub(crate) const fn generation_and_bit(bits: u64) -> u32 {
+    bits.rotate_right(GENERATION_SHIFT) as u32
+}
+
 /// The place of a handle: shard and page, the index into the table.
 #[inline]
 pub(crate) const fn place(bits: u64) -> u32 {
     (bits >> PLACE_SHIFT) as u32 & ((1 << PLACE_BITS) - 1)
+}
+
+/// The place of a handle, times a power of two.
+#[cfg(not(haft_loom))]
+#[inline(always)]
+pub(crate) const fn place_times<const FACTOR: usize>(bits: u64) -> usize {
+    const { assert!(FACTOR.is_power_of_two() && FACTOR.trailing_zeros() <= PLACE_SHIFT) };
+    (bits >> (PLACE_SHIFT - FACTOR.trailing_zeros())) as usize & (((1 << PLACE_BITS) - 1) * FACTOR)
 }
 
 /// The index of a handle's slot within its page, doubled: as it stands in the handle.
@@ -94,7 +109,14 @@ mod tests {
                     assert_eq!(place(bits), place_value);
                     assert_eq!(slot(bits), slot_value);
                     assert_eq!(slot_twice(bits), 2 * u64::from(slot_value));
-                    assert_eq!(within(pack(0, place_value, 0), generation_value, slot_value), bits);
+                    assert_eq!(
+                        within(
+                            pack(0, place_value, 0).wrapping_sub(2),
+                            generation_value,
+                            u64::from(slot_value) * 2 + 2
+                        ),
+                        bits
+                    );
                 }
             }
         }

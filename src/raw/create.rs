@@ -13,16 +13,16 @@ use super::shard::{Exhausted, Shard};
 /// The slot is the caller's, its page holds values of `T` and stays (I2).
 #[inline(always)]
 pub(crate) unsafe fn fill<T>(popped: Popped, value: T, by: Mark) -> u64 {
-    let Popped { page, slot: index, generation } = popped;
+    let Popped { page, link, generation } = popped;
     // SAFETY(I2): the caller's promise; popped slots are within the page.
-    let (header, slot) = unsafe { (page.header(), page.slot::<T>(index)) };
+    let (header, slot) = unsafe { (page.header(), page.slot::<T>(link)) };
     slot.value.write();
     // SAFETY(I3): the slot is vacant or reserved and the caller's, so nobody reads or writes its value.
-    unsafe { page.value::<T>(index).write(value) };
+    unsafe { page.value::<T>(link).write(value) };
     slot.open(generation);
     // SAFETY(I2): as above. After the state (E11).
-    unsafe { page.history(index) }.created(by);
-    header.handle(index, generation)
+    unsafe { page.history(link) }.created(by);
+    header.handle(link, generation)
 }
 
 /// Pops a slot from a shard, refilled where it must be.
@@ -69,14 +69,14 @@ impl<'a> Reservation<'a> {
     /// The slot is the caller's, in a page of `set`, which counts it against its limit already.
     pub(crate) unsafe fn new(popped: Popped, set: &'a Set, me: Option<&'a Record>, by: Mark) -> Self {
         // SAFETY(I2): pages stay as long as their set.
-        unsafe { popped.page.any_slot(popped.slot) }.reserve(popped.generation);
+        unsafe { popped.page.any_slot(popped.link) }.reserve(popped.generation);
         Self { popped, set, me, by }
     }
 
     /// The handle that is to be.
     pub(crate) fn handle(&self) -> u64 {
         // SAFETY(I2): pages stay as long as their set.
-        unsafe { self.popped.page.header() }.handle(self.popped.slot, self.popped.generation)
+        unsafe { self.popped.page.header() }.handle(self.popped.link, self.popped.generation)
     }
 
     /// Puts the value in; from now on lookups succeed.
@@ -97,13 +97,13 @@ impl Drop for Reservation<'_> {
         if self.set.limit != usize::MAX {
             self.set.count_out();
         }
-        let Popped { page, slot: index, generation } = self.popped;
+        let Popped { page, link, generation } = self.popped;
         // SAFETY(I2): pages stay as long as their set.
         let slot = unsafe {
-            page.history(index).given_up(self.by);
-            page.any_slot(index)
+            page.history(link).given_up(self.by);
+            page.any_slot(link)
         };
         // SAFETY(I8): popped, never opened, given back once.
-        unsafe { page.give_back(slot.into(), index, generation, self.me) };
+        unsafe { page.give_back(slot.into(), link, generation, self.me) };
     }
 }

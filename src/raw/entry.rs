@@ -1,7 +1,7 @@
 //! What the table says of a place: all that a lookup must know of a page, in half a cache line.
 //!
 //! ```text
-//! gate: | registry 49 | limited 1 | slots ready 13 | 0 |      page | type | owner and bias
+//! gate: | registry 49 | unlimited 1 | slots ready 13 | 0 |      page | type | owner and bias
 //! ```
 //!
 //! The gate is looked at first. Where it is not zero, the rest is that of the page that is there, and stays so as long as the page is
@@ -30,8 +30,8 @@ pub(crate) struct Entry {
 #[cfg(all(not(haft_loom), target_pointer_width = "64"))]
 const _: () = assert!(size_of::<Entry>() == 32);
 
-const LIMITED: u64 = 1 << (bits::SLOT_BITS + 2);
-const READY: u64 = LIMITED - 2;
+const UNLIMITED: u64 = 1 << (bits::SLOT_BITS + 2);
+const READY: u64 = UNLIMITED - 2;
 const SET_SHIFT: u32 = bits::SLOT_BITS + 3;
 
 /// Whether the set with this identity is never dropped, so that its pages stay for ever (I2).
@@ -48,7 +48,7 @@ impl Gate {
     /// Of a page without a slot that is ready.
     pub(crate) fn new(set_id: u64, limited: bool) -> Self {
         debug_assert!(set_id != 0 && set_id >> (64 - SET_SHIFT) == 0);
-        Self(set_id << SET_SHIFT | if limited { LIMITED } else { 0 })
+        Self(set_id << SET_SHIFT | if limited { 0 } else { UNLIMITED })
     }
 
     /// The same with so many slots ready.
@@ -78,28 +78,56 @@ impl Gate {
         bits::slot_twice(handle) < self.0 & READY
     }
 
-    /// Whether the registry counts its live handles against a limit.
+    /// As [`Gate::has_slot_of`], and the set is never dropped and has no limit. The two bits for that are above the slots', so it is one comparison.
+    #[inline(always)]
+    pub(crate) fn has_slot_of_unlimited_perpetual(self, handle: u64) -> bool {
+        const BOTH: u64 = 1 << SET_SHIFT | UNLIMITED;
+        bits::slot_twice(handle) | BOTH < self.0 & (BOTH | READY)
+    }
+
+    /// Whether the registry counts its live handles against a limit; meaningful where a page is there.
     #[inline(always)]
     pub(crate) fn is_limited(self) -> bool {
-        self.0 & LIMITED != 0
+        self.0 & UNLIMITED == 0
     }
 
     /// Whether it is the gate of this set, which has no limit.
     #[inline(always)]
     pub(crate) fn is_of_set_without_limit(self, id: u64) -> bool {
-        self.0 & !READY == id << SET_SHIFT
-    }
-
-    /// Whether the set is never dropped, and has no limit.
-    #[inline(always)]
-    pub(crate) fn is_perpetual_without_limit(self) -> bool {
-        self.0 & (1 << SET_SHIFT | LIMITED) == 1 << SET_SHIFT
+        self.0 & !READY == id << SET_SHIFT | UNLIMITED
     }
 
     /// Whether the registry is never dropped, so that its pages stay for ever (I2).
     #[inline(always)]
     pub(crate) fn is_perpetual(self) -> bool {
         is_perpetual(self.set_id())
+    }
+}
+
+/// What an entry said when it was looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub(crate) gate: Gate,
+    page: *mut Page,
+    info: *const TypeInfo,
+}
+
+impl Found {
+    /// The page, where the gate was found open.
+    #[inline(always)]
+    pub(crate) fn page(self) -> PagePtr {
+        // SAFETY(I2): the gate was open, so a page was installed.
+        unsafe {
+            std::hint::assert_unchecked(!self.page.is_null());
+            PagePtr::from_ptr(self.page).unwrap_unchecked()
+        }
+    }
+
+    /// Whether the page holds values of `T`, where the gate was found open.
+    #[inline(always)]
+    pub(crate) fn holds<T: 'static>(self) -> bool {
+        // SAFETY(I2): the gate was open, so a description was installed, and descriptions are never freed.
+        unsafe { &*self.info }.is_of::<T>()
     }
 }
 
@@ -135,22 +163,19 @@ impl Entry {
         Gate(self.gate.load(Ordering::SeqCst))
     }
 
-    /// The page, where the gate was found open. Relaxed: the gate has it visible (E2), as for the other fields.
+    /// The gate, then what is behind it, in one go, so that the entry's address is made once. Relaxed, but for the gate, which has the others
+    /// visible (E2).
     #[inline(always)]
-    pub(crate) fn page(&self) -> PagePtr {
-        let page = self.page.load(Ordering::Relaxed);
-        // SAFETY(I2): the gate was open, so a page was installed.
-        unsafe {
-            std::hint::assert_unchecked(!page.is_null());
-            PagePtr::from_ptr(page).unwrap_unchecked()
-        }
+    pub(crate) fn look(&self) -> Found {
+        let gate = self.gate();
+        let (page, info) = (self.page.load(Ordering::Relaxed), self.info.load(Ordering::Relaxed));
+        Found { gate, page, info }
     }
 
-    /// Whether the page holds values of `T`, where the gate was found open.
+    /// The page, where the gate was found open.
     #[inline(always)]
-    pub(crate) fn holds<T: 'static>(&self) -> bool {
-        // SAFETY(I2): the gate was open, so a description was installed, and descriptions are never freed.
-        unsafe { &*self.info.load(Ordering::Relaxed) }.is_of::<T>()
+    pub(crate) fn page(&self) -> PagePtr {
+        self.look().page()
     }
 
     /// Whether the slot with this state knows the reader, where the gate was found open: it owns the page, or one of its group has looked the handle up.

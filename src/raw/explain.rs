@@ -7,7 +7,7 @@ use super::layout::TypeInfo;
 use super::lookup::Want;
 use super::name::Thread;
 use super::site::NO_SITE;
-use super::slot::Phase;
+use super::slot::{Link, Phase};
 use super::space::Space;
 use super::thread::{SPACE, with_stay};
 use std::any::TypeId;
@@ -94,7 +94,7 @@ fn look(space: &Space, handle: u64, wanted: Option<TypeId>, want: Want) -> Findi
     // Before the state (E13): where its owner is not removing it any more, it is closed.
     let is_going = entry.bias.is_going(handle);
     // SAFETY(I2): the caller keeps the page; the slot is within it.
-    let (slot, history) = unsafe { (page.any_slot(slot), page.history(slot)) };
+    let (slot, history) = unsafe { (page.any_slot(Link::of(handle)), page.history(Link::of(handle))) };
     // The sites before the state: see the check below.
     let sites = history.sites();
     let state = slot.state();

@@ -3,7 +3,9 @@
 use super::bits;
 use super::cells::{Cell, Record};
 use super::entry::{Entry, Gate};
+use super::page::PagePtr;
 use super::remove::{self, Closed};
+use super::slot::Link;
 use super::space::Space;
 use super::token::Token;
 use super::unwind::quietly;
@@ -94,7 +96,7 @@ impl Token {
             unreachable!("a page stays in the table while a slot of it is held");
         };
         // SAFETY(I2): this hold keeps the slot outstanding.
-        unsafe { page.any_slot(bits::slot(handle)) }.hold_again()
+        unsafe { page.any_slot(Link::of(handle)) }.hold_again()
     }
 }
 
@@ -109,9 +111,6 @@ pub(crate) enum Want {
 
 /// Looks a handle up: one store, then loads. `None` for everything that is not live, of that type, in that set.
 ///
-/// Here is only what nearly every lookup goes through, and the first surprise leaves for [`get_again`] or [`get_slowly`] with nothing to
-/// remember: so the fast path saves no registers.
-///
 /// Lock-free: it retries only when it is the first of its group to look the handle up and another thread changed the word.
 /// The caller has claimed `me`.
 #[inline(always)]
@@ -121,24 +120,48 @@ pub(crate) fn get<T: 'static>(
     handle: u64,
     want: Want,
 ) -> Option<Hold<T>> {
-    let cell = Cell::first(me);
-    if !bits::is_well_formed(handle) || !cell.is_free() {
-        return get_slowly(space, me, handle, want);
-    }
-    if me.publish_plainly(cell.cell(), handle)
-        // SAFETY(I2): the cell keeps the page from the moment it was published.
-        && let Some(value) = unsafe { look::<T, false>(space, me, handle, want) }
-    {
-        return Some(Hold { value, token: Token::cell_of(cell) });
-    }
-    get_again(space, me, handle, want)
+    get_or(space, me, handle, want, Some, || None)
 }
 
-/// The rest of a lookup whose handle is in the first cell already.
+/// As [`get`], with what to do then.
+///
+/// Here is only what nearly every lookup goes through, and the first surprise leaves for [`get_again`] or [`get_slowly`] with nothing to
+/// remember: so the fast path saves no registers. It goes on by itself when it has found the value: where it came together with the slow ones first, it
+/// would be asked again what it has found.
+#[inline(always)]
+pub(crate) fn get_or<T: 'static, R>(
+    space: &Space,
+    me: &'static Record,
+    handle: u64,
+    want: Want,
+    found: impl Fn(Hold<T>) -> R,
+    or: impl FnOnce() -> R,
+) -> R {
+    let cell = Cell::first(me);
+    let slowly = if !cell.is_free() {
+        get_slowly(space, me, handle, want)
+    } else {
+        if me.publish_plainly(cell.cell(), handle)
+            // SAFETY(I2): the cell keeps the page from the moment it was published.
+            && let Some(value) = unsafe { look::<T, false>(space, me, handle, want) }
+        {
+            return found(Hold { value, token: Token::cell_of(cell) });
+        }
+        get_again(space, me, handle, want)
+    };
+    slowly.map_or_else(or, found)
+}
+
+/// The rest of a lookup whose handle, or what is none, is in the first cell already.
 #[cold]
 #[inline(never)]
 fn get_again<T: 'static>(space: &Space, me: &'static Record, handle: u64, want: Want) -> Option<Hold<T>> {
-    get_with(space, me, Cell::new(me, 0), handle, want)
+    let cell = Cell::new(me, 0);
+    if !bits::is_well_formed(handle) {
+        cell.forget();
+        return None;
+    }
+    get_with(space, me, cell, handle, want)
 }
 
 /// A lookup with whatever cell is free, or none.
@@ -183,32 +206,31 @@ unsafe fn look<T: 'static, const JOIN: bool>(
     handle: u64,
     want: Want,
 ) -> Option<NonNull<T>> {
-    let (entry, _) = find::<T>(space, handle, want)?;
-    let page = entry.page();
+    let (entry, _, page) = find::<T>(space, handle, want)?;
     // SAFETY(I2): the caller's promise; `find` has checked type and index.
-    let slot = unsafe { page.slot::<T>(bits::slot(handle)) };
-    let state = slot.look(bits::generation(handle))?;
+    let slot = unsafe { page.slot::<T>(Link::of(handle)) };
+    let state = slot.look(handle)?;
     let join = || JOIN && entry.bias.revoke(handle) && slot.join(bits::generation(handle), me.reader_bit());
     if !(entry.knows(me, state) || join()) {
         return None;
     }
     slot.value.read();
     // SAFETY(I2): as above.
-    Some(unsafe { page.value::<T>(bits::slot(handle)) })
+    Some(unsafe { page.value::<T>(Link::of(handle)) })
 }
 
-/// The entry of a handle and its gate, if a page is there that has values of `T`, belongs to the wanted set, and has such a slot. The page is the caller's to
+/// The entry of a handle, its gate and its page, if a page is there that has values of `T`, belongs to the wanted set, and has such a slot. The page is the caller's to
 /// look at only if it keeps it (I2).
 #[inline(always)]
-fn find<T: 'static>(space: &Space, handle: u64, want: Want) -> Option<(&Entry, Gate)> {
+fn find<T: 'static>(space: &Space, handle: u64, want: Want) -> Option<(&Entry, Gate, PagePtr)> {
     let entry = space.entry(handle);
-    let gate = entry.gate();
-    let fits = gate.has_slot_of(handle)
+    let found = entry.look();
+    let fits = found.gate.has_slot_of(handle)
         && match want {
-            Want::Type => entry.holds::<T>(),
-            Want::Set(id) => gate.set_id() == id,
+            Want::Type => found.holds::<T>(),
+            Want::Set(id) => found.gate.set_id() == id,
         };
-    fits.then_some((entry, gate))
+    fits.then(|| (entry, found.gate, found.page()))
 }
 
 /// Leaves by the same door as a guard: a remover may have counted the cell. Where this was the last hold of a removed value, its
@@ -225,10 +247,9 @@ fn give_up(space: &Space, me: &'static Record, cell: Cell) {
 #[cold]
 fn get_counted<T: 'static>(space: &Space, me: &'static Record, handle: u64, want: Want) -> Option<Hold<T>> {
     let stay = Stay::begin(me, handle);
-    let (entry, _) = find::<T>(space, handle, want)?;
-    let page = entry.page();
+    let (entry, _, page) = find::<T>(space, handle, want)?;
     // SAFETY(I2): the transit cell keeps the page; `find` has checked type and index.
-    let slot = unsafe { page.slot::<T>(bits::slot(handle)) };
+    let slot = unsafe { page.slot::<T>(Link::of(handle)) };
     if !(entry.is_owned_by(me) || entry.bias.revoke(handle)) {
         return None;
     }
@@ -238,7 +259,7 @@ fn get_counted<T: 'static>(space: &Space, me: &'static Record, handle: u64, want
     drop(stay);
     slot.value.read();
     // SAFETY(I2): the hold keeps the slot outstanding; type and index are checked.
-    let value = unsafe { page.value::<T>(bits::slot(handle)) };
+    let value = unsafe { page.value::<T>(Link::of(handle)) };
     Some(Hold { value, token: Token::counted(handle) })
 }
 
@@ -297,20 +318,16 @@ pub(crate) unsafe fn remove_own<T: 'static>(
     removed: u32,
 ) -> bool {
     let entry = space.entry(handle);
-    let gate = entry.gate();
-    // One thing after the other, so that each is one comparison and one branch.
-    if !bits::is_well_formed(handle) || !gate.has_slot_of(handle) {
-        return false;
-    }
-    let wanted = match want {
-        Want::Type => gate.is_perpetual_without_limit(),
-        Want::Set(id) => gate.is_of_set_without_limit(id),
+    let found = entry.look();
+    let fits = match want {
+        Want::Type => found.gate.has_slot_of_unlimited_perpetual(handle) && found.holds::<T>(),
+        Want::Set(id) => found.gate.has_slot_of(handle) && found.gate.is_of_set_without_limit(id),
     };
-    if !wanted || (matches!(want, Want::Type) && !entry.holds::<T>()) || me.may_have_guards() {
+    if !fits || me.may_have_guards() {
         return false;
     }
     // SAFETY(I2): the page is of a set that is in use or never dropped; type and index are checked.
-    unsafe { remove::own::<T>(entry, me, handle, removed) }
+    unsafe { remove::own::<T>(entry, found.page(), me, handle, removed) }
 }
 
 /// Closes a handle of type `T`: see [`remove::close`]. The caller has claimed `me`.
@@ -336,8 +353,8 @@ pub(crate) unsafe fn close<T: 'static>(
     let stay = if stays { None } else { Some(Stay::begin(me, handle)) };
     // SAFETY(I2): the page is of a set that is in use or never dropped, or the transit cell keeps it; `find` has checked type and index.
     let winner = unsafe {
-        let (entry, gate) = find::<T>(space, handle, want)?;
-        let slot = entry.page().slot::<T>(bits::slot(handle));
+        let (entry, gate, page) = find::<T>(space, handle, want)?;
+        let slot = page.slot::<T>(Link::of(handle));
         remove::Winner::new(entry, gate, me, slot, handle)?
     };
     drop(stay);
@@ -359,7 +376,7 @@ pub(crate) fn close_any(space: &Space, me: &Record, handle: u64, removed: u32) -
     }
     // SAFETY(I2): the page is of a set that is never dropped, or the transit cell keeps it; the index is within it.
     let winner = unsafe {
-        let slot = entry.page().any_slot(bits::slot(handle));
+        let slot = entry.page().any_slot(Link::of(handle));
         remove::Winner::new(entry, gate, me, slot, handle)?
     };
     drop(stay);

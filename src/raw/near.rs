@@ -8,7 +8,7 @@ use super::explain::{Cause, Finding, explain};
 use super::layout::TypeInfo;
 use super::lookup::Want;
 use super::page::PagePtr;
-use super::slot::Phase;
+use super::slot::{Link, Phase};
 use super::thread::{SPACE, with_stay};
 use std::ops::ControlFlow;
 
@@ -110,8 +110,8 @@ fn live(page: PagePtr, slot: u32) -> Option<u64> {
         return None;
     }
     // SAFETY(I2): as above; the slot is within it.
-    let state = unsafe { page.any_slot(slot) }.state();
-    (state.phase() == Phase::Live).then(|| header.handle(slot, state.generation()))
+    let state = unsafe { page.any_slot(Link::to(slot)) }.state();
+    (state.phase() == Phase::Live).then(|| header.handle(Link::to(slot), state.generation()))
 }
 
 /// What of haft's an address lies in.

@@ -21,7 +21,7 @@ use super::history::History;
 use super::layout::{Shape, TypeInfo};
 use super::past::Past;
 use super::shard::Shard;
-use super::slot::{Phase, Slot, State};
+use super::slot::{Link, Phase, Slot, State};
 use super::space::Space;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering, Track};
 use std::alloc::{alloc, dealloc};
@@ -47,7 +47,7 @@ pub(crate) struct Page {
     past: Option<&'static Past>,
     /// Decides each slot's first generation, together with the place.
     seed: u64,
-    /// The handle with this place, slot 0 and generation 0.
+    /// The handle with this place and generation 0, and with what would be slot -1: a link and a generation added make a handle.
     base: u64,
     /// The page's index in the table.
     pub(crate) place: u32,
@@ -65,9 +65,9 @@ pub(crate) struct Page {
 #[repr(C, align(64))]
 #[derive(Debug)]
 struct OwnerLine {
-    /// Head plus one of the list that is popped (bits 0 to 15), handles created here (16 to 63).
+    /// Link to the head of the list that is popped (bits 0 to 15), handles created here (16 to 63).
     free: AtomicU64,
-    /// Head plus one of the list that is pushed (bits 0 to 15), slots that came back to the owner (16 to 63).
+    /// Link to the head of the list that is pushed (bits 0 to 15), slots that came back to the owner (16 to 63).
     freed: AtomicU64,
     /// The next page with room; meaningful while this page is listed.
     next_listed: AtomicPtr<Page>,
@@ -83,7 +83,7 @@ struct OwnerLine {
 #[repr(C, align(64))]
 #[derive(Debug)]
 struct RemoteLine {
-    /// Head of the remote list plus one (bits 0 to 15), queued (16), slots returned (32 to 63).
+    /// Link to the head of the remote list (bits 0 to 15), queued (16), slots returned (32 to 63).
     list: AtomicU64,
     /// The next page on the shard's stack of pages with remote frees.
     next_queued: AtomicPtr<Page>,
@@ -122,7 +122,7 @@ pub(crate) struct NewPage {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Popped {
     pub(crate) page: PagePtr,
-    pub(crate) slot: u32,
+    pub(crate) link: Link,
     pub(crate) generation: u32,
 }
 
@@ -144,7 +144,7 @@ impl PagePtr {
             shard: new.shard,
             past: new.past,
             seed: new.seed,
-            base: bits::pack(0, new.place, 0),
+            base: bits::pack(0, new.place, 0).wrapping_sub(Link::to(0).bits()),
             place: new.place,
             capacity: new.capacity,
             last_generation: new.last_generation,
@@ -212,12 +212,26 @@ impl PagePtr {
     ///
     /// # Safety
     ///
-    /// The page stays allocated for `'a` (I2), holds values of `T`, and has more than `slot` slots ready.
+    /// The page stays allocated for `'a` (I2), holds values of `T`, and the slot that the link leads to is one of those that are ready.
     #[inline]
-    pub(crate) unsafe fn slot<'a, T>(self, slot: u32) -> &'a Slot {
-        let offset = Shape::<T>::SLOTS + slot as usize * Shape::<T>::STRIDE;
-        // SAFETY(I2): within the allocation, which was made with this shape; slots that are ready are initialised.
-        unsafe { self.0.cast::<u8>().add(offset).cast::<Slot>().as_ref() }
+    pub(crate) unsafe fn slot<'a, T>(self, slot: Link) -> &'a Slot {
+        // SAFETY(I2): the caller's promise; slots that are ready are initialised.
+        unsafe { self.at::<T>(slot, 0).cast::<Slot>().as_ref() }
+    }
+
+    /// The address so many bytes into a slot, for a caller who knows the type: a scaled register, where the stride is 16 bytes or less, and one constant.
+    ///
+    /// # Safety
+    ///
+    /// As for [`PagePtr::slot`]; a slot has so many bytes.
+    #[inline(always)]
+    unsafe fn at<T>(self, slot: Link, into: usize) -> NonNull<u8> {
+        let (from, stride) = (Shape::<T>::SLOTS + into, Shape::<T>::STRIDE);
+        // SAFETY(I2): within the allocation, which was made with this shape, also on the way.
+        unsafe {
+            let far = self.0.cast::<u8>().add(slot.distance(stride));
+            if from >= stride { far.add(from - stride) } else { far.sub(stride - from) }
+        }
     }
 
     /// Where the value of a slot is, for a caller who knows the type.
@@ -226,23 +240,23 @@ impl PagePtr {
     ///
     /// As for [`PagePtr::slot`].
     #[inline]
-    pub(crate) unsafe fn value<T>(self, slot: u32) -> NonNull<T> {
-        let offset = Shape::<T>::SLOTS + slot as usize * Shape::<T>::STRIDE + Shape::<T>::VALUE;
-        // SAFETY(I2): within the allocation, which was made with this shape.
-        unsafe { self.0.cast::<u8>().add(offset).cast::<T>() }
+    pub(crate) unsafe fn value<T>(self, slot: Link) -> NonNull<T> {
+        // SAFETY(I2): the caller's promise.
+        unsafe { self.at::<T>(slot, Shape::<T>::VALUE).cast::<T>() }
     }
 
     /// A slot, whatever the type.
     ///
     /// # Safety
     ///
-    /// The page stays allocated for `'a` (I2) and has more than `slot` slots ready.
+    /// The page stays allocated for `'a` (I2), and the slot that the link leads to is one of those that are ready.
     #[inline]
-    pub(crate) unsafe fn any_slot<'a>(self, slot: u32) -> &'a Slot {
+    pub(crate) unsafe fn any_slot<'a>(self, slot: Link) -> &'a Slot {
         // SAFETY(I2): the caller's promise.
         let info = unsafe { self.header() }.info;
+        let offset = info.slots + slot.index() as usize * info.stride;
         // SAFETY(I2): within the allocation, which was made with this description; slots that are ready are initialised.
-        unsafe { self.0.cast::<u8>().add(info.slots + slot as usize * info.stride).cast::<Slot>().as_ref() }
+        unsafe { self.0.cast::<u8>().add(offset).cast::<Slot>().as_ref() }
     }
 
     /// What is remembered of a slot's last handle.
@@ -251,9 +265,11 @@ impl PagePtr {
     ///
     /// As for [`PagePtr::any_slot`].
     #[inline]
-    pub(crate) unsafe fn history<'a>(self, slot: u32) -> &'a History {
+    pub(crate) unsafe fn history<'a>(self, slot: Link) -> &'a History {
+        // A link counts halves.
+        let half = self.0.cast::<[u8; size_of::<History>() / 2]>();
         // SAFETY(I2): within the allocation, before the header; those of slots that are ready are initialised.
-        unsafe { self.0.cast::<History>().sub(slot as usize + 1).as_ref() }
+        unsafe { half.sub(slot.bits() as usize).cast::<History>().as_ref() }
     }
 
     /// Drops the value of a slot in place, whatever the type.
@@ -261,12 +277,12 @@ impl PagePtr {
     /// # Safety
     ///
     /// The slot is closed, its value is there, and the caller alone has the last hold on it (I3).
-    pub(crate) unsafe fn drop_value(self, slot: u32) {
+    pub(crate) unsafe fn drop_value(self, slot: Link) {
         // SAFETY(I2): the slot is outstanding, so the page is there.
         let info = unsafe { self.header() }.info;
         // SAFETY(I2): as above.
         unsafe { self.any_slot(slot) }.value.write();
-        let offset = info.slots + slot as usize * info.stride + info.value;
+        let offset = info.slots + slot.index() as usize * info.stride + info.value;
         // SAFETY(I3): a valid value of the page's type, which is the caller's alone.
         unsafe { (info.drop)(self.0.cast::<u8>().add(offset).as_ptr()) }
     }
@@ -301,15 +317,14 @@ impl PagePtr {
         page.mine.exclusive.write();
         // Relaxed: only the owner writes it, and ownership changes hands with E8.
         let free = page.mine.free.load(Ordering::Relaxed);
-        let head = (free & HEAD) as u32;
-        if head == 0 {
+        let link = Link::from_word(free);
+        if link.is_end() {
             return None;
         }
-        let slot = head - 1;
         // SAFETY(I2): slots in the list are within the page.
-        let (generation, next) = unsafe { self.slot::<T>(slot) }.peek();
-        page.mine.free.store(free - u64::from(head) + u64::from(next) + ONE, Ordering::Relaxed);
-        Some(Popped { page: self, slot, generation })
+        let (generation, next) = unsafe { self.slot::<T>(link) }.peek();
+        page.mine.free.store(free - link.bits() + next.bits() + ONE, Ordering::Relaxed);
+        Some(Popped { page: self, link, generation })
     }
 
     /// Puts untouched slots on the empty free list. `false` where the page has none left.
@@ -325,7 +340,7 @@ impl PagePtr {
         debug_assert_eq!(free & HEAD, 0);
         let mut primed = page.mine.primed.load(Ordering::Relaxed);
         let mut ready = space.ready(page.place);
-        let mut head = 0;
+        let mut head = Link::END;
         let mut tail = None;
         let mut found = 0;
         while primed < page.capacity && found < PRIMED {
@@ -337,20 +352,20 @@ impl PagePtr {
             // A place whose earlier pages used up the generations of this slot has it retired from the start.
             if first <= page.last_generation {
                 // SAFETY(I2): within the page.
-                let slot = unsafe { self.any_slot(primed) };
-                slot.prime(first, 0);
+                let slot = unsafe { self.any_slot(Link::to(primed)) };
+                slot.prime(first, Link::END);
                 found += 1;
                 match tail.replace(slot) {
-                    None => head = primed + 1,
-                    Some(before) => before.relink(primed + 1),
+                    None => head = Link::to(primed),
+                    Some(before) => before.relink(Link::to(primed)),
                 }
             }
             primed += 1;
         }
-        page.mine.free.store(free + u64::from(head), Ordering::Relaxed);
+        page.mine.free.store(free + head.bits(), Ordering::Relaxed);
         // Release: whoever walks the slots up to the primed count finds them initialised.
         page.mine.primed.store(primed, Ordering::Release);
-        head != 0
+        !head.is_end()
     }
 
     /// Initialises the next block of slots, so that lookups may look at them. A page is not touched as a whole when it is made: that
@@ -399,13 +414,13 @@ impl PagePtr {
             let before = free & HEAD;
             // The list that is there goes behind the remote one's tail; mostly it is empty and nothing is walked.
             if before != 0 {
-                let mut last = head as u32 - 1;
+                let mut last = Link::from_word(head);
                 loop {
                     // SAFETY(I2): slots in the list are within the page.
                     let slot = unsafe { self.any_slot(last) };
                     match slot.peek().1 {
-                        0 => break slot.relink(before as u32),
-                        next => last = next - 1,
+                        Link::END => break slot.relink(Link::from_word(before)),
+                        next => last = next,
                     }
                 }
             }
@@ -420,13 +435,13 @@ impl PagePtr {
     ///
     /// # Safety
     ///
-    /// The slot, with this index, was popped with this generation and not given back since, and the caller is the one
+    /// The slot, with this link, was popped with this generation and not given back since, and the caller is the one
     /// who owns it: it was never opened, or it is closed, without a value, and the caller had the last hold.
     #[inline(always)]
     pub(crate) unsafe fn give_back(
         self,
         slot: NonNull<Slot>,
-        index: u32,
+        link: Link,
         generation: u32,
         me: Option<&Record>,
     ) {
@@ -435,10 +450,10 @@ impl PagePtr {
         let retired = page.is_last(generation);
         if retired || !me.is_some_and(|me| ptr::eq(me, page.owner)) {
             // SAFETY(I8): passed on.
-            return unsafe { self.give_back_remotely(slot, index, generation, retired) };
+            return unsafe { self.give_back_remotely(slot, link, generation, retired) };
         }
         // SAFETY(I8): passed on, and the slot is there.
-        unsafe { self.give_back_own(slot.as_ref(), index, generation) };
+        unsafe { self.give_back_own(slot.as_ref(), link, generation) };
     }
 
     /// As [`PagePtr::give_back`], on the thread that owns the page's shard (I6), of a generation that is not the last.
@@ -447,19 +462,19 @@ impl PagePtr {
     ///
     /// As for [`PagePtr::give_back`].
     #[inline(always)]
-    pub(crate) unsafe fn give_back_own(self, slot: &Slot, index: u32, generation: u32) {
+    pub(crate) unsafe fn give_back_own(self, slot: &Slot, link: Link, generation: u32) {
         // SAFETY(I2): the slot is outstanding until the last statement, so the page is there.
         let page = unsafe { self.header() };
         page.mine.exclusive.write();
         let freed = page.mine.freed.load(Ordering::Relaxed);
-        let head = (freed & HEAD) as u32;
+        let head = Link::from_word(freed);
         slot.vacate(generation, head);
         if !page.is_listed() {
             // SAFETY(I6): the caller owns the shard, which is there as long as the slot is outstanding.
             unsafe { page.shard.as_ref().list(self) };
         }
         // Release (E10): whoever counts this slot as returned sees that nothing follows.
-        let pushed = freed - u64::from(head) + u64::from(index) + 1 + ONE;
+        let pushed = freed - head.bits() + link.bits() + ONE;
         page.memory.read();
         page.mine.freed.store(pushed, Ordering::Release);
     }
@@ -468,7 +483,7 @@ impl PagePtr {
     ///
     /// As for [`PagePtr::give_back`]. A slot whose generations are used up is counted as returned and put in no list.
     #[inline(never)]
-    unsafe fn give_back_remotely(self, slot: NonNull<Slot>, index: u32, generation: u32, retired: bool) {
+    unsafe fn give_back_remotely(self, slot: NonNull<Slot>, link: Link, generation: u32, retired: bool) {
         // SAFETY(I2): the slot is outstanding until the exchange at the end succeeds.
         let (page, slot) = unsafe { (self.header(), slot.as_ref()) };
         let mut list = page.others.list.load(Ordering::Relaxed);
@@ -492,10 +507,10 @@ impl PagePtr {
                 }
                 continue;
             }
-            let head = (list & HEAD) as u32;
-            let (new_head, next) = if retired { (head, 0) } else { (index + 1, head) };
+            let head = Link::from_word(list);
+            let (new_head, next) = if retired { (head, Link::END) } else { (link, head) };
             slot.vacate(generation, next);
-            let pushed = list - u64::from(head) + u64::from(new_head) + RETURNED;
+            let pushed = list - head.bits() + new_head.bits() + RETURNED;
             page.memory.read();
             // Release (E7, E10): the end of the value and the link come before the slot is reachable.
             match page.others.list.compare_exchange_weak(list, pushed, Ordering::Release, Ordering::Relaxed) {
@@ -569,7 +584,7 @@ impl Page {
         }
         let is_retired = |index: &u32| {
             // SAFETY(I2): the caller's promise; primed slots are within the page.
-            let state = unsafe { this.any_slot(*index) }.state();
+            let state = unsafe { this.any_slot(Link::to(*index)) }.state();
             let first = || self.first_generation(*index) + self.base(*index);
             let next = if state.is_untouched() { first() } else { state.generation() + 1 };
             state.phase() == Phase::Vacant && next > self.last_generation
@@ -595,7 +610,7 @@ impl Page {
     pub(crate) unsafe fn note_past(&self, this: PagePtr) -> Option<&'static Past> {
         Past::note(self.past, self.primed(), |index| {
             // SAFETY(I2): the caller's promise; primed slots are within the page.
-            let state = unsafe { this.any_slot(index) }.state();
+            let state = unsafe { this.any_slot(Link::to(index)) }.state();
             if state.is_untouched() {
                 return self.base(index);
             }
@@ -611,7 +626,7 @@ impl Page {
     pub(crate) unsafe fn for_each_taken(&self, this: PagePtr, mut each: impl FnMut(u32, &Slot, State)) {
         for index in 0..self.primed() {
             // SAFETY(I2): the caller's promise; primed slots are within the page.
-            let slot = unsafe { this.any_slot(index) };
+            let slot = unsafe { this.any_slot(Link::to(index)) };
             let state = slot.state();
             if matches!(state.phase(), Phase::Live | Phase::Closed) {
                 each(index, slot, state);
@@ -621,8 +636,8 @@ impl Page {
 
     /// The handle of a slot in this page.
     #[inline]
-    pub(crate) fn handle(&self, slot: u32, generation: u32) -> u64 {
-        bits::within(self.base, generation, slot)
+    pub(crate) fn handle(&self, slot: Link, generation: u32) -> u64 {
+        bits::within(self.base, generation, slot.bits())
     }
 
     // ---- links, for the shard ----

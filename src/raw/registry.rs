@@ -100,9 +100,15 @@ impl<T: 'static> Owner<T> {
     }
 
     /// Looks a handle up.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn get(&self, handle: u64) -> Option<Held<T>> {
-        thread::get(handle, self.want()).map(Held::new)
+        self.get_or(handle, Some, || None)
+    }
+
+    /// As [`Owner::get`], with what to do then.
+    #[inline(always)]
+    pub(crate) fn get_or<R>(&self, handle: u64, found: impl Fn(Held<T>) -> R, or: impl FnOnce() -> R) -> R {
+        thread::get_or(handle, self.want(), |hold| found(Held::new(hold)), or)
     }
 
     /// Removes a handle.
@@ -186,9 +192,15 @@ impl<T> Reserved<'_, T> {
 }
 
 /// Looks a handle up, in whatever registry of `T` it is.
-#[inline(always)]
+#[inline]
 pub(crate) fn get<T: 'static>(handle: u64) -> Option<Held<T>> {
-    thread::get(handle, Want::Type).map(Held::new)
+    get_or(handle, Some, || None)
+}
+
+/// As [`get`], with what to do then.
+#[inline(always)]
+pub(crate) fn get_or<T: 'static, R>(handle: u64, found: impl Fn(Held<T>) -> R, or: impl FnOnce() -> R) -> R {
+    thread::get_or(handle, Want::Type, |hold| found(Held::new(hold)), or)
 }
 
 /// Removes a handle, in whatever registry of `T` it is.

@@ -6,7 +6,7 @@ use super::cells::{Orphans, Record};
 use super::entry::{Entry, Gate};
 use super::history::Mark;
 use super::page::PagePtr;
-use super::slot::{Slot, State};
+use super::slot::{Link, Slot, State};
 use super::space::Space;
 use super::unwind::quietly;
 use std::ptr::NonNull;
@@ -27,7 +27,7 @@ impl Alone {
     pub(crate) fn drop_value(self, me: Option<&Record>) {
         let free = Free { alone: self, me };
         // SAFETY(I3): closed, and this is the last hold.
-        unsafe { free.alone.page.drop_value(bits::slot(free.alone.handle)) };
+        unsafe { free.alone.page.drop_value(Link::of(free.alone.handle)) };
     }
 
     /// As [`Alone::drop_value`], where the type is known.
@@ -40,7 +40,7 @@ impl Alone {
         let free = Free { alone: self, me };
         free.alone.slot().value.write();
         // SAFETY(I3): closed, and this is the last hold; the type is the caller's promise.
-        unsafe { free.alone.page.value::<T>(bits::slot(free.alone.handle)).drop_in_place() };
+        unsafe { free.alone.page.value::<T>(Link::of(free.alone.handle)).drop_in_place() };
     }
 
     /// Moves the value out and frees the slot.
@@ -53,7 +53,7 @@ impl Alone {
         let free = Free { alone: self, me };
         free.alone.slot().value.write();
         // SAFETY(I3): closed, and this is the last hold; nobody reads the value after this.
-        unsafe { free.alone.page.value::<T>(bits::slot(free.alone.handle)).read() }
+        unsafe { free.alone.page.value::<T>(Link::of(free.alone.handle)).read() }
     }
 
     #[inline]
@@ -72,9 +72,8 @@ impl Drop for Free<'_> {
     #[inline]
     fn drop(&mut self) {
         let Alone { page, slot, handle } = self.alone;
-        let (index, generation) = (bits::slot(handle), bits::generation(handle));
         // SAFETY(I8): the slot is closed, its value is gone, and the last hold is this one's, given up here.
-        unsafe { page.give_back(slot, index, generation, self.me) };
+        unsafe { page.give_back(slot, Link::of(handle), bits::generation(handle), self.me) };
     }
 }
 
@@ -178,7 +177,7 @@ impl Winner {
         // SAFETY(I2): the slot is outstanding until this hold is given back.
         let slot = unsafe { place.as_ref() };
         // SAFETY(I2): as above.
-        unsafe { page.history(bits::slot(handle)) }.removed(removed, stamp(me));
+        unsafe { page.history(Link::of(handle)) }.removed(removed, stamp(me));
         if limited {
             // SAFETY(I2): the slot is outstanding.
             unsafe { set_of(page).as_ref() }.count_out();
@@ -207,15 +206,15 @@ impl Winner {
 ///
 /// # Safety
 ///
-/// The page of `entry`, whose gate was open, holds values of `T`, has the handle's slot, and is of a set that is in use, without a limit. The caller has claimed `me`, and
+/// The `page` of `entry`, whose gate was open, holds values of `T`, has the handle's slot, and is of a set that is in use, without a limit. The caller has claimed `me`, and
 /// no guard.
 #[inline(always)]
-pub(super) unsafe fn own<T>(entry: &Entry, me: &Record, handle: u64, removed: u32) -> bool {
-    let (page, index, generation) = (entry.page(), bits::slot(handle), bits::generation(handle));
+pub(super) unsafe fn own<T>(entry: &Entry, page: PagePtr, me: &Record, handle: u64, removed: u32) -> bool {
+    let (link, generation) = (Link::of(handle), bits::generation(handle));
     // SAFETY(I2): the caller's promise.
-    let (header, slot) = unsafe { (page.header(), page.slot::<T>(index)) };
+    let (header, slot) = unsafe { (page.header(), page.slot::<T>(link)) };
     // SAFETY(I2): as above.
-    let history = unsafe { page.history(index) };
+    let history = unsafe { page.history(link) };
     if header.is_last(generation) || !intend(entry, me, slot, handle) {
         return false;
     }
@@ -229,7 +228,7 @@ pub(super) unsafe fn own<T>(entry: &Entry, me: &Record, handle: u64, removed: u3
         slot.value.write();
         // One store closes the slot and frees it. The set is in use, so the page stays afterwards.
         // SAFETY(I8): quiet, biased to this thread, and without anything to drop; this thread's own page.
-        unsafe { page.give_back_own(slot, index, generation) };
+        unsafe { page.give_back_own(slot, link, generation) };
         me.end_stay();
         history.removed(removed, stamp(me));
     }
@@ -252,7 +251,7 @@ fn close_plainly(entry: &Entry, me: &Record, slot: &Slot, handle: u64) -> Option
 /// removed, by this thread or, where this says `false`, by whoever is first. The intent has to be ended.
 #[inline(always)]
 fn intend(entry: &Entry, me: &Record, slot: &Slot, handle: u64) -> bool {
-    if !entry.bias.is_for(me) || slot.state() != State::quietly_live(bits::generation(handle)) {
+    if !entry.bias.is_for(me) || !slot.state().is_quietly_live_as(handle) {
         return false;
     }
     me.begin_intent(handle);
@@ -361,7 +360,7 @@ pub(crate) unsafe fn give_back(space: &Space, handle: u64, me: Option<&Record>) 
         unreachable!("a page stays in the table while a slot of it is held");
     };
     // SAFETY(I2): the slot is outstanding because of the caller's hold.
-    let slot = unsafe { page.any_slot(bits::slot(handle)) };
+    let slot = unsafe { page.any_slot(Link::of(handle)) };
     if slot.give_back() {
         // SAFETY(I2): this was the last hold, so the slot is outstanding until it is freed.
         unsafe { set_of(page).as_ref() }.undefer();

@@ -9,7 +9,7 @@ use super::layout::TypeInfo;
 use super::page::{NewPage, PagePtr};
 use super::remove::{Closed, Winner};
 use super::shard::{Exhausted, Shard};
-use super::slot::Phase;
+use super::slot::{Link, Phase};
 use super::space::Space;
 use super::unwind::discard;
 use crate::sync::{AtomicPtr, AtomicUsize, Mutex, MutexGuard, Ordering, unique_number};
@@ -196,12 +196,12 @@ impl Set {
             let header = unsafe { page.header() };
             for index in 0..header.primed() {
                 // SAFETY(I2): as above; primed slots are within the page.
-                let slot = unsafe { page.any_slot(index) };
+                let slot = unsafe { page.any_slot(Link::to(index)) };
                 let state = slot.state();
                 if state.phase() != Phase::Live {
                     continue;
                 }
-                let handle = header.handle(index, state.generation());
+                let handle = header.handle(Link::to(index), state.generation());
                 let entry = self.space.entry(handle);
                 let mut closed = None;
                 with_record(&mut |me| {

@@ -5,7 +5,7 @@
 //! ```text
 //! 63  62        55 54               32 31 30            0
 //! +---+-----------+-------------------+---+---------------+
-//! | 0 |     0            |  next 13   | 0 | generation 31 |  VACANT
+//! | 0 |     0            |  next 14   | 0 | generation 31 |  VACANT
 //! | 0 | readers 8 |     holds 23      | 1 | generation 31 |  LIVE
 //! | 1 |          holds 31             | 0 | generation 31 |  CLOSED
 //! | 0 | 1 |         0                 | 0 | generation 31 |  RESERVED
@@ -22,7 +22,7 @@
 //! | `CLOSED` | there until the last hold is back | issued | fails | whoever gives a hold back; the last frees |
 //!
 //! A lookup succeeds only on `LIVE` with its own generation, so a vacant slot rejects every
-//! generation, also the next one (I7). `next` is the index of the next free slot plus one, zero at the
+//! generation, also the next one (I7). `next` is the [`Link`] to the next free slot, zero at the
 //! end. A slot whose generation is the last one is vacant and in no list: it is retired.
 
 use super::bits;
@@ -48,6 +48,61 @@ pub(crate) const fn reader_bit(group: u32) -> u64 {
 
 const _: () = assert!(READER_GROUPS == 8);
 const _: () = assert!(bits::GENERATION_BITS == 31);
+
+/// The way to a slot: its index plus one, doubled, so that it is never zero, which ends a list. In handles the index stands doubled too: it is
+/// used as it stands there and here, and scaled only by an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Link(u64);
+
+impl Link {
+    /// To no slot: the end of a list.
+    pub(crate) const END: Self = Self(0);
+
+    /// To the slot with this index.
+    #[inline]
+    pub(crate) const fn to(index: u32) -> Self {
+        Self(index as u64 * 2 + 2)
+    }
+
+    /// To the slot of a handle.
+    #[inline(always)]
+    pub(crate) const fn of(handle: u64) -> Self {
+        Self(bits::slot_twice(handle) + 2)
+    }
+
+    /// From the lowest sixteen bits of a list's word.
+    #[inline(always)]
+    pub(crate) const fn from_word(word: u64) -> Self {
+        Self(word & 0xFFFF)
+    }
+
+    /// As it stands in a list's word.
+    #[inline(always)]
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// Whether it leads nowhere.
+    #[inline(always)]
+    pub(crate) const fn is_end(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The index of the slot, if it leads to one.
+    #[inline]
+    pub(crate) const fn index(self) -> u32 {
+        (self.0 / 2 - 1) as u32
+    }
+
+    /// How far the slot is from where slot -1 would be, where slots are so many bytes apart.
+    #[inline(always)]
+    pub(crate) const fn distance(self, stride: usize) -> usize {
+        debug_assert!(stride.is_multiple_of(2));
+        self.0 as usize * (stride / 2)
+    }
+}
+
+const _: () = assert!(Link::to(bits::MAX_SLOTS - 1).0 <= u16::MAX as u64);
 
 /// What a slot is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +163,18 @@ impl State {
     #[inline]
     const fn is_live(self, generation: u32) -> bool {
         self.0 as u32 == generation | LIVE as u32
+    }
+
+    /// Live, with the generation of this handle; never for what is no handle: its bit 0 is where the live bit is in a word.
+    #[inline(always)]
+    const fn is_live_as(self, handle: u64) -> bool {
+        self.0 as u32 == bits::generation_and_bit(handle)
+    }
+
+    /// As [`State::is_live_as`], and quiet.
+    #[inline(always)]
+    pub(crate) const fn is_quietly_live_as(self, handle: u64) -> bool {
+        self.0 == bits::generation_and_bit(handle) as u64
     }
 
     /// The groups of readers that have looked this handle up; meaningful when live.
@@ -177,26 +244,26 @@ impl Slot {
     // ---- the owner of the free list that the slot is in, or its creator ----
 
     /// Makes an untouched slot a free one whose next generation is `first`.
-    pub(crate) fn prime(&self, first: u32, next: u32) {
-        self.state.store(State::new(first - 1, Phase::Vacant, u64::from(next)).0, Ordering::Relaxed);
+    pub(crate) fn prime(&self, first: u32, next: Link) {
+        self.state.store(State::new(first - 1, Phase::Vacant, next.bits()).0, Ordering::Relaxed);
     }
 
     /// Links a free slot to the next one. Relaxed: the list's head publishes it (E7).
-    pub(crate) fn relink(&self, next: u32) {
+    pub(crate) fn relink(&self, next: Link) {
         let state = State(self.state.load(Ordering::Relaxed));
         debug_assert_eq!(state.phase(), Phase::Vacant);
-        let vacant = State::new(state.generation(), Phase::Vacant, u64::from(next));
+        let vacant = State::new(state.generation(), Phase::Vacant, next.bits());
         self.state.store(vacant.0, Ordering::Relaxed);
     }
 
-    /// The generation to issue next and the free slot after this one. The caller owns the free list.
+    /// The generation to issue next and the link to the free slot after this one. The caller owns the free list.
     #[inline]
-    pub(crate) fn peek(&self) -> (u32, u32) {
+    pub(crate) fn peek(&self) -> (u32, Link) {
         let state = State(self.state.load(Ordering::Relaxed));
         debug_assert_eq!(state.phase(), Phase::Vacant);
         debug_assert!(state.generation() < bits::MAX_GENERATION);
         // A vacant word has nothing beside the two.
-        (state.0 as u32 + 1, (state.0 >> UPPER_SHIFT) as u32)
+        (state.0 as u32 + 1, Link(state.0 >> UPPER_SHIFT))
     }
 
     /// Marks a popped slot as being issued: lookups fail until [`Slot::open`].
@@ -216,20 +283,20 @@ impl Slot {
     ///
     /// Release: the end of the value's life comes before whatever is told by the new state.
     #[inline]
-    pub(crate) fn vacate(&self, generation: u32, next: u32) {
-        self.state.store(State::new(generation, Phase::Vacant, u64::from(next)).0, Ordering::Release);
+    pub(crate) fn vacate(&self, generation: u32, next: Link) {
+        self.state.store(State::new(generation, Phase::Vacant, next.bits()).0, Ordering::Release);
     }
 
     // ---- lookups ----
 
-    /// Looks at the slot after a cell was published: the state if it is live with this generation.
+    /// Looks at the slot after a cell was published: the state if it is live with the generation of this handle.
     ///
     /// `SeqCst` (E3): ordered after the publication; pairs with the close of a remover, which then
     /// sees the cell. Acquire (E1) is part of it.
     #[inline]
-    pub(crate) fn look(&self, generation: u32) -> Option<State> {
+    pub(crate) fn look(&self, handle: u64) -> Option<State> {
         let state = State(self.state.load(Ordering::SeqCst));
-        state.is_live(generation).then_some(state)
+        state.is_live_as(handle).then_some(state)
     }
 
     /// Adds a group of readers to a live word, so that the remover looks at that group's cells.
@@ -367,27 +434,35 @@ mod tests {
         Slot::new()
     }
 
+    /// With this generation.
+    fn handle(generation: u32) -> u64 {
+        bits::pack(generation, 3, 5)
+    }
+
     #[test]
     fn i7_a_vacant_slot_rejects_every_generation_also_the_next() {
         let slot = slot();
-        slot.prime(7, 0);
+        slot.prime(7, Link::END);
         for generation in 0..16 {
-            assert!(slot.look(generation).is_none());
+            assert!(slot.look(handle(generation)).is_none());
             assert!(slot.hold(generation).is_none());
             assert!(slot.close(generation).is_none());
             assert!(!slot.join(generation, reader_bit(0)));
         }
         slot.reserve(7);
-        assert!(slot.look(7).is_none());
+        assert!(slot.look(handle(7)).is_none());
         slot.open(7);
-        assert!(slot.look(7).is_some());
-        assert!(slot.look(6).is_none() && slot.look(8).is_none());
+        assert!(slot.look(handle(7)).is_some());
+        assert!(slot.look(handle(6)).is_none() && slot.look(handle(8)).is_none());
+        // Neither does what is no handle at all.
+        assert!(slot.look(handle(7) - 1).is_none() && !slot.state().is_quietly_live_as(handle(7) - 1));
+        assert!(slot.state().is_quietly_live_as(handle(7)));
     }
 
     #[test]
     fn i4_holds_stop_at_their_limit_and_never_run_over() {
         let slot = slot();
-        slot.prime(1, 0);
+        slot.prime(1, Link::END);
         slot.open(1);
         let almost = State::new(1, Phase::Live, LIVE_HOLDS - 1);
         slot.state.store(almost.0, Ordering::Relaxed);
@@ -406,7 +481,7 @@ mod tests {
     #[test]
     fn i4_holds_of_a_closed_word_stop_also_where_a_remover_has_gone_past_their_limit() {
         let slot = slot();
-        slot.prime(1, 0);
+        slot.prime(1, Link::END);
         slot.open(1);
         assert!(slot.close(1).is_some());
         slot.state.store(State::new(1, Phase::Closed, CLOSED_HOLDS / 2 - 1).0, Ordering::Relaxed);
@@ -419,7 +494,7 @@ mod tests {
     #[test]
     fn s4_one_close_wins_and_the_last_hold_is_told() {
         let slot = slot();
-        slot.prime(3, 0);
+        slot.prime(3, Link::END);
         slot.open(3);
         assert_eq!(slot.hold(3), Some(true));
         assert!(slot.join(3, reader_bit(5)));

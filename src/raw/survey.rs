@@ -7,7 +7,7 @@ use super::name::Thread;
 use super::page::PagePtr;
 use super::set::Set;
 use super::site::NO_SITE;
-use super::slot::{Phase, Slot, State};
+use super::slot::{Link, Phase, Slot, State};
 use super::thread::{SPACE, me, with_stay};
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ fn of_page(page: PagePtr, each: &mut dyn FnMut(Seen)) {
     let moment = Moment::now();
     let visit = |index, slot: &Slot, before: State| {
         // SAFETY(I2): the caller keeps the page; the slot is ready.
-        let sites = unsafe { page.history(index) }.sites();
+        let sites = unsafe { page.history(Link::to(index)) }.sites();
         let state = slot.state();
         // Between the two looks the slot may have changed hands; then it is neither the one nor the other. (E11)
         if (state.generation(), state.phase()) != (before.generation(), before.phase()) {
@@ -83,7 +83,7 @@ fn of_page(page: PagePtr, each: &mut dyn FnMut(Seen)) {
         let held = state.phase() == Phase::Closed;
         let whole = held == (sites.removed != 0);
         each(Seen {
-            handle: header.handle(index, state.generation()),
+            handle: header.handle(Link::to(index), state.generation()),
             created: if held || whole { sites.created } else { NO_SITE },
             removed: if held { sites.removed } else { NO_SITE },
             held,

@@ -250,12 +250,17 @@ pub(crate) fn has_shards() -> bool {
     local.bound.get() || local.bind().is_some()
 }
 
-/// See [`lookup::get`].
+/// See [`lookup::get_or`].
 #[inline(always)]
-pub(crate) fn get<T: 'static>(handle: u64, want: Want) -> Option<Hold<T>> {
+pub(crate) fn get_or<T: 'static, R>(
+    handle: u64,
+    want: Want,
+    found: impl Fn(Hold<T>) -> R,
+    or: impl FnOnce() -> R,
+) -> R {
     match me() {
-        Some(me) => lookup::get(&SPACE, me, handle, want),
-        None => get_borrowed(handle, want),
+        Some(me) => lookup::get_or(&SPACE, me, handle, want, found, or),
+        None => get_borrowed(handle, want).map_or_else(or, found),
     }
 }
 

@@ -14,7 +14,7 @@ impl<M: Default> Counted<M> {
     fn make() -> Self {
         Self { map: M::default(), next: AtomicU64::new(1) }
     }
-    #[inline]
+    #[inline(always)]
     fn key(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
@@ -27,19 +27,19 @@ impl Peer for GoModel {
     fn new() -> Self {
         Self::make()
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         let key = self.key();
         self.map.lock().unwrap().insert(key, Arc::new(value));
         key
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         // Cloned, so that the value is used without the lock.
         let value = self.map.lock().unwrap().get(&key).cloned();
         value.map(|value| *value)
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         self.map.lock().unwrap().remove(&key).unwrap();
     }
@@ -52,17 +52,17 @@ impl Peer for DashMap {
     fn new() -> Self {
         Self::make()
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         let key = self.key();
         self.map.insert(key, value);
         key
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         self.map.get(&key).map(|value| *value)
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         self.map.remove(&key).unwrap();
     }
@@ -76,17 +76,17 @@ impl Peer for Papaya {
     fn new() -> Self {
         Self::make()
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         let key = self.key();
         self.map.pin().insert(key, value);
         key
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         self.map.pin().get(&key).copied()
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         self.map.pin().remove(&key).unwrap();
     }
@@ -99,17 +99,17 @@ impl Peer for SccMap {
     fn new() -> Self {
         Self::make()
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         let key = self.key();
         self.map.insert_sync(key, value).unwrap();
         key
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         self.map.read_sync(&key, |_, value| *value)
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         self.map.remove_sync(&key).unwrap();
     }
@@ -123,17 +123,17 @@ impl Peer for SccIndex {
     fn new() -> Self {
         Self::make()
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         let key = self.key();
         self.map.insert_sync(key, value).unwrap();
         key
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         self.map.peek_with(&key, |_, value| *value)
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         assert!(self.map.remove_sync(&key));
     }

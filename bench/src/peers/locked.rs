@@ -13,7 +13,7 @@ unsafe impl<T> Sync for Alone<T> {}
 
 impl<T> Alone<T> {
     #[expect(clippy::mut_from_ref, reason = "one thread, and no two at a time: see the callers")]
-    #[inline]
+    #[inline(always)]
     fn table(&self) -> &mut T {
         // SAFETY: one thread alone, and each caller's reference ends before it returns.
         unsafe { &mut *self.0.get() }
@@ -28,15 +28,15 @@ impl Peer for AloneSlab {
     fn new() -> Self {
         Self(UnsafeCell::new(slab::Slab::new()))
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         self.table().insert(value) as u64
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         self.table().get(key as usize).copied()
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         self.table().remove(key as usize);
     }
@@ -54,15 +54,15 @@ impl Peer for AloneSlotMap {
     fn new() -> Self {
         Self(UnsafeCell::new(SlotMap::new()))
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         self.table().insert(value).data().as_ffi()
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         self.table().get(slot_key(key)).copied()
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         self.table().remove(slot_key(key)).unwrap();
     }
@@ -75,15 +75,15 @@ impl Peer for LockedSlab {
     fn new() -> Self {
         Self(Mutex::new(slab::Slab::new()))
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         self.0.lock().unwrap().insert(value) as u64
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         self.0.lock().unwrap().get(key as usize).copied()
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         self.0.lock().unwrap().remove(key as usize);
     }
@@ -96,15 +96,15 @@ impl Peer for SharedSlab {
     fn new() -> Self {
         Self(RwLock::new(slab::Slab::new()))
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         self.0.write().unwrap().insert(value) as u64
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         self.0.read().unwrap().get(key as usize).copied()
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         self.0.write().unwrap().remove(key as usize);
     }
@@ -117,15 +117,15 @@ impl Peer for MutexSlotMap {
     fn new() -> Self {
         Self(Mutex::new(SlotMap::new()))
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         self.0.lock().unwrap().insert(value).data().as_ffi()
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         self.0.lock().unwrap().get(slot_key(key)).copied()
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         self.0.lock().unwrap().remove(slot_key(key)).unwrap();
     }
@@ -138,15 +138,15 @@ impl Peer for LockedSlotMap {
     fn new() -> Self {
         Self(RwLock::new(SlotMap::new()))
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         self.0.write().unwrap().insert(value).data().as_ffi()
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         self.0.read().unwrap().get(slot_key(key)).copied()
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         self.0.write().unwrap().remove(slot_key(key)).unwrap();
     }

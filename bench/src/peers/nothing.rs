@@ -10,14 +10,14 @@ impl Peer for Nothing {
     fn new() -> Self {
         Self
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         value
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         Some(key)
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, _: u64) {}
 }

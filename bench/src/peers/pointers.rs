@@ -13,16 +13,16 @@ impl Peer for RawBox {
     fn new() -> Self {
         Self
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         Box::into_raw(Box::new(value)).expose_provenance() as u64
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         // SAFETY: unchecked peers are asked for live keys only.
         Some(unsafe { *with_exposed_provenance_mut::<u64>(key as usize) })
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         // SAFETY: from `create`, and removed once.
         drop(unsafe { Box::from_raw(with_exposed_provenance_mut::<u64>(key as usize)) });
@@ -38,11 +38,11 @@ impl Peer for RawArc {
     fn new() -> Self {
         Self
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         Arc::into_raw(Arc::new(value)).expose_provenance() as u64
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         // SAFETY: unchecked peers are asked for live keys only; C's count is left as it is.
         let held =
@@ -50,7 +50,7 @@ impl Peer for RawArc {
         let clone = Arc::clone(&held);
         Some(*clone)
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         // SAFETY: from `create`, and removed once.
         drop(unsafe { Arc::from_raw(with_exposed_provenance_mut::<u64>(key as usize)) });

@@ -11,15 +11,15 @@ impl Peer for Haft {
     fn new() -> Self {
         Self
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         Handle::new(value).to_bits()
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         Some(*Handle::<u64>::from_bits(key)?.get().ok()?)
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         Handle::<u64>::from_bits(key).unwrap().remove().unwrap();
     }
@@ -33,15 +33,15 @@ impl Peer for HaftRegistry {
     fn new() -> Self {
         Self(haft::Registry::new())
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         self.0.insert(value).to_bits()
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         Some(*self.0.get(Handle::from_bits(key)?).ok()?)
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         self.0.remove(Handle::from_bits(key).unwrap()).unwrap();
     }
@@ -54,15 +54,15 @@ impl Peer for ShardedSlab {
     fn new() -> Self {
         Self(sharded_slab::Slab::new())
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         self.0.insert(value).unwrap() as u64
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         self.0.get(key as usize).map(|value| *value)
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         assert!(self.0.remove(key as usize));
     }
@@ -76,15 +76,15 @@ impl Peer for IdrEbr {
     fn new() -> Self {
         Self(idr_ebr::Idr::new())
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         self.0.insert(value).unwrap().into()
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         self.0.get(key.try_into().ok()?, &idr_ebr::EbrGuard::new()).map(|value| *value)
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         assert!(self.0.remove(key.try_into().unwrap()));
     }
@@ -102,16 +102,16 @@ impl Peer for ConcurrentSlotMap {
     fn new() -> Self {
         Self(concurrent_slotmap::SlotMap::new(1 << 24))
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         let id = self.0.insert(value, &self.0.pin());
         u64::from(id.index()) | u64::from(id.generation()) << 32
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         self.0.get(slot_id(key), &self.0.pin()).copied()
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         self.0.remove(slot_id(key), &self.0.pin()).unwrap();
     }
@@ -125,15 +125,15 @@ impl Peer for FfiSupport {
     fn new() -> Self {
         Self(ffi_support::ConcurrentHandleMap::new())
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         self.0.insert(value).into_u64()
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         self.0.get_u64(key, |value| Ok::<_, ffi_support::HandleError>(*value)).ok()
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         self.0.delete_u64(key).unwrap();
     }

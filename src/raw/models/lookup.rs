@@ -3,6 +3,7 @@
 use super::*;
 use crate::raw::bits;
 use crate::raw::cells::GUARD_CELLS;
+use crate::raw::slot::Link;
 use crate::raw::slot::READER_GROUPS;
 use crate::sync::{AtomicU64, Ordering};
 
@@ -199,7 +200,7 @@ fn e11_sites_are_never_those_of_another_handle() {
                 // As `explain` does: the sites, then the state. While that is still the old one, so are the sites.
                 let page = world.space.page(old).expect("the page is the set's");
                 // SAFETY(I2): the set is in use.
-                let sites = unsafe { page.history(bits::slot(old)) }.sites();
+                let sites = unsafe { page.history(Link::of(old)) }.sites();
                 if world.slot(old).state().generation() == bits::generation(old) {
                     assert_eq!((sites.created, sites.removed), (1, 2));
                 }

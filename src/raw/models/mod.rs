@@ -220,7 +220,7 @@ impl World {
     fn slot(&self, handle: u64) -> &'static Slot {
         let page = self.space.page(handle).expect("the page is held");
         // SAFETY(I2): the caller holds the handle, so its page stays.
-        unsafe { page.any_slot(super::bits::slot(handle)) }
+        unsafe { page.any_slot(super::slot::Link::of(handle)) }
     }
 }
 

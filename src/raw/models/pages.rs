@@ -176,7 +176,7 @@ fn s10_a_reservation_that_is_given_up_returns_its_slot() {
         let probe = drops.probe();
         let disclosed = {
             // SAFETY(I2): the set is in use.
-            unsafe { popped.page.header() }.handle(popped.slot, popped.generation)
+            unsafe { popped.page.header() }.handle(popped.link, popped.generation)
         };
         let ((), handle) = order.race(
             move || {

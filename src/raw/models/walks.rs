@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::raw::bits;
+use crate::raw::slot::Link;
 
 #[test]
 fn e2_clearing_against_a_shard_that_grows() {
@@ -53,7 +54,7 @@ fn s4_clearing_against_a_removal_and_reuse() {
 fn sites_are_its_own(world: World, handle: u64) {
     let page = world.space.page(handle).expect("the page is the set's");
     // SAFETY(I2): the set is in use.
-    let sites = unsafe { page.history(bits::slot(handle)) }.sites();
+    let sites = unsafe { page.history(Link::of(handle)) }.sites();
     if world.slot(handle).state().generation() == bits::generation(handle) {
         assert_eq!((sites.created, sites.removed), (1, 2));
     }
