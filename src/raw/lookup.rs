@@ -330,6 +330,20 @@ pub(crate) unsafe fn remove_own<T: 'static>(
     unsafe { remove::own::<T>(entry, found.page(), me, handle, removed) }
 }
 
+/// As [`remove_own`], of whatever type, in a set that is never dropped. Otherwise [`close_any`] must be called at once.
+///
+/// The caller has claimed `me`.
+#[inline(always)]
+pub(crate) fn remove_own_any(space: &Space, me: &Record, handle: u64, removed: u32) -> bool {
+    let entry = space.entry(handle);
+    let found = entry.look();
+    if !found.gate.has_slot_of_unlimited_perpetual(handle) || me.may_have_guards() {
+        return false;
+    }
+    // SAFETY(I2): the page is of a set that is never dropped; the index is checked.
+    unsafe { remove::own_any(entry, found.page(), me, handle, removed) }
+}
+
 /// Closes a handle of type `T`: see [`remove::close`]. The caller has claimed `me`.
 ///
 /// # Safety

@@ -235,6 +235,27 @@ pub(super) unsafe fn own<T>(entry: &Entry, page: PagePtr, me: &Record, handle: u
     true
 }
 
+/// See [`remove_own_any`](super::lookup::remove_own_any): the part that looks at the slot. As [`own`], for values of whatever type.
+///
+/// # Safety
+///
+/// As for [`own`].
+#[inline(always)]
+pub(super) unsafe fn own_any(entry: &Entry, page: PagePtr, me: &Record, handle: u64, removed: u32) -> bool {
+    let (link, generation) = (Link::of(handle), bits::generation(handle));
+    // SAFETY(I2): the caller's promise.
+    let (header, slot) = unsafe { (page.header(), page.any_slot(link)) };
+    if header.is_last(generation) || !intend(entry, me, slot, handle) {
+        return false;
+    }
+    slot.close_plainly(generation);
+    me.end_stay();
+    // SAFETY(I2): the slot is outstanding.
+    unsafe { page.history(link) }.removed(removed, stamp(me));
+    Alone { page, slot: NonNull::from(slot), handle }.drop_value(Some(me));
+    true
+}
+
 /// Closes a quiet slot of a page that is biased to this thread, without a locked instruction: the last live state, `None` where that cannot be.
 #[inline(always)]
 fn close_plainly(entry: &Entry, me: &Record, slot: &Slot, handle: u64) -> Option<State> {

@@ -346,9 +346,16 @@ unsafe fn take_borrowed<T: 'static>(handle: u64, want: Want, removed: u32) -> Op
 /// Removes a handle of any type: as [`remove`].
 #[inline]
 pub(crate) fn remove_any(handle: u64, removed: impl Spot) -> Option<bool> {
+    if let Some(me) = me()
+        && let Some(removed) = removed.known()
+        && lookup::remove_own_any(&SPACE, me, handle, removed)
+    {
+        return Some(true);
+    }
     remove_any_at(handle, removed.number())
 }
 
+#[inline(never)]
 fn remove_any_at(handle: u64, removed: u32) -> Option<bool> {
     match me() {
         Some(me) => Some(lookup::close_any(&SPACE, me, handle, removed)?.drop_value(Some(me))),

@@ -41,6 +41,37 @@ fn e13_s4_the_owners_plain_removal_against_a_foreign_one() {
     });
 }
 
+/// A removal by the owner that does not know the type, against another thread's lookup, then its removal.
+#[test]
+fn e13_s4_s5_the_owners_plain_removal_of_any_type_against_another_thread() {
+    explore(|order| {
+        let world = World::perpetual(1);
+        let owner = world.owner();
+        let drops = Drops::default();
+        let handle = owner.insert(drops.probe());
+        let seen = drops.clone();
+        let (mine, theirs) = order.race(
+            move || {
+                if raw_lookup::remove_own_any(world.space, owner.record, handle, 2) {
+                    assert_eq!(seen.count(), 1, "dropped before the removal returned");
+                    return true;
+                }
+                let closed = raw_lookup::close_any(world.space, owner.record, handle, 2);
+                closed.map(|closed| closed.drop_value(Some(owner.record))).is_some()
+            },
+            move || {
+                let me = world.record();
+                let first = world.visit(me, handle);
+                let removed = raw_lookup::close_any(world.space, me, handle, 3);
+                assert!(first || removed.is_none(), "a handle that was removed is live again");
+                removed.map(|removed| removed.drop_value(Some(me))).is_some()
+            },
+        );
+        assert!(mine != theirs, "{mine:?} {theirs:?}");
+        assert_eq!(drops.count(), 1);
+    });
+}
+
 #[test]
 fn e13_s5_the_owners_plain_removal_against_a_foreign_lookup() {
     explore(|order| {

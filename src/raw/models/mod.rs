@@ -152,9 +152,18 @@ impl Drops {
 
 impl World {
     fn new(slots: u32) -> Self {
+        Self::with(slots, false)
+    }
+
+    /// One whose set is never dropped.
+    fn perpetual(slots: u32) -> Self {
+        Self::with(slots, true)
+    }
+
+    fn with(slots: u32, perpetual: bool) -> Self {
         let size = Size { places: 4, slots, last_generation: 1 << 20 };
         let space: &'static Space = Box::leak(Box::new(Space::new(size)));
-        let set = Box::new(Set::new::<Probe>(space, usize::MAX, false));
+        let set = Box::new(Set::new::<Probe>(space, usize::MAX, perpetual));
         Self { space, set: NonNull::from(Box::leak(set)) }
     }
 
