@@ -29,17 +29,17 @@ impl<P: Peer> Peer for Again<P> {
     fn new() -> Self {
         Self(P::new())
     }
-    #[inline]
+    #[inline(always)]
     fn create(&self, value: u64) -> u64 {
         compiler_fence(Ordering::SeqCst);
         self.0.create(value)
     }
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: u64) -> Option<u64> {
         compiler_fence(Ordering::SeqCst);
         self.0.find(key)
     }
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: u64) {
         compiler_fence(Ordering::SeqCst);
         self.0.remove(key);
