@@ -1,6 +1,6 @@
 //! The time, in whole seconds since the process first used haft: cheap enough to be noted with every creation and removal.
 //!
-//! Reading it is one load. The clock behind it is asked on slow paths only (a new page, a thread's first use, an error, a report), so what is noted is
+//! Reading it is one load. The clock behind it is asked on slow paths only (a new page, a thread's first use, a report), so what is noted is
 //! never later than the moment itself, and ages are upper bounds.
 
 use crate::sync::{AtomicU64, Ordering};

@@ -1,7 +1,6 @@
 //! What became of a handle that is not live here: the slow second look after a lookup or removal failed.
 
 use super::bits;
-use super::clock::Moment;
 use super::history::Sites;
 use super::layout::TypeInfo;
 use super::lookup::Want;
@@ -11,7 +10,6 @@ use super::slot::{Link, Phase};
 use super::space::Space;
 use super::thread::{SPACE, with_stay};
 use std::any::TypeId;
-use std::time::Duration;
 
 /// What a handle turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,21 +45,17 @@ pub(crate) struct Finding {
     pub(crate) removed: u32,
     /// Where it was removed, the thread that did that; where it is live, the one that created it.
     pub(crate) thread: Option<Thread>,
-    /// How long ago that was, at most.
-    pub(crate) age: Option<Duration>,
 }
 
 impl Finding {
     const fn only(cause: Cause) -> Self {
-        Self { cause, found: None, created: NO_SITE, removed: NO_SITE, thread: None, age: None }
+        Self { cause, found: None, created: NO_SITE, removed: NO_SITE, thread: None }
     }
 
-    /// Adds thread and time, where they are those of the creation or removal that the finding is about.
+    /// Adds the thread, where it is that of the creation or removal that the finding is about.
     fn by(&mut self, sites: Sites, known: bool) {
-        let now = Moment::now();
         if known {
             self.thread = Thread::of(sites.thread);
-            self.age = Some(now.since(sites.time));
         }
     }
 }
@@ -178,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn s13_a_finding_has_the_thread_that_removed_the_handle_and_how_long_ago_that_was() {
+    fn s13_a_finding_has_the_thread_that_removed_the_handle() {
         let owner = Owner::new(usize::MAX);
         let insert = || owner.insert('x', Location::caller()).map_err(drop).expect("there is room");
         let handle = insert();
@@ -200,11 +194,10 @@ mod tests {
                 cfg!(not(target_os = "linux")) || remover.to_string().ends_with("(remover)"),
                 "{remover}"
             );
-            assert!(finding.age.is_some_and(|age| age <= Duration::from_secs(600)), "{:?}", finding.age);
         }
         // Sooner or later the slot is used again.
         let _others: Vec<_> = (0..100).map(|_| insert()).collect();
         let finding = owner.explain(handle);
-        assert_eq!((finding.cause, finding.thread, finding.age), (Cause::Stale, None, None));
+        assert_eq!((finding.cause, finding.thread), (Cause::Stale, None));
     }
 }
