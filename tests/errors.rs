@@ -1,7 +1,8 @@
 //! Errors that speak (S13): every kind reached, told apart, and its text.
 
-use haft::{AnyHandle, Error, ErrorKind, Handle, Registry};
+use haft::{AnyHandle, Error, ErrorKind, Handle, Registry, Removal};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// The error that looking up these bits as a `T` gives.
 fn lookup<T: Send + Sync + 'static>(bits: u64) -> Error {
@@ -51,6 +52,41 @@ fn s13_an_address_is_malformed() {
     let object = 5_u32;
     let bits = (&raw const object).addr() as u64;
     check(lookup::<u32>(bits), ErrorKind::Malformed, &["malformed", "address", "to_bits"]);
+}
+
+/// A slot that is not live has its last generation in its word, without the live bit: nothing that lacks bit 0 may be taken for that.
+#[test]
+fn s3_neighbours_and_flipped_bits_of_what_is_not_live_are_errors_and_change_nothing() {
+    /// Only here, so that no other test's handles are of this type.
+    #[derive(Debug)]
+    struct Own(Arc<()>);
+    let count = Arc::new(());
+    let check = |bits: u64, registry: &Registry<Own>| {
+        let near = [bits - 1, bits + 1].into_iter().chain((0..64).map(|bit| bits ^ 1 << bit));
+        for handle in near.filter_map(Handle::<Own>::from_bits) {
+            assert!(handle.get().is_err() && registry.get(handle).is_err(), "{handle}");
+            assert!(handle.remove().is_err() && registry.remove(handle).is_err(), "{handle}");
+            assert!(handle.take().is_err() && AnyHandle::from(handle).remove().is_err(), "{handle}");
+        }
+    };
+    let registry = Registry::<Own>::new();
+    let kept = [Handle::new(Own(count.clone())), registry.insert(Own(count.clone()))];
+    for handle in [Handle::new(Own(count.clone())), registry.insert(Own(count.clone()))] {
+        // Held, then vacant.
+        let guard = handle.get().unwrap();
+        assert_eq!(handle.remove().unwrap(), Removal::Deferred);
+        check(handle.to_bits(), &registry);
+        drop(guard);
+        check(handle.to_bits(), &registry);
+    }
+    // Reserved.
+    let reserved = registry.insert_with(|handle| {
+        check(handle.to_bits(), &registry);
+        Own(count.clone())
+    });
+    assert_eq!(Arc::strong_count(&count), 4, "the kept ones, and the one that was reserved");
+    assert!(kept.into_iter().chain([reserved]).all(|handle| handle.get().is_ok()));
+    kept[0].delete();
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::desk::{self, Taken, haft_ref};
 use super::ffi::{self, Fault, not_null};
-use super::kind::{self, Kind, haft_type};
+use super::kind::{self, Kind, Object, haft_type};
 use super::pointers::present;
 use crate::any::AnyHandle;
 use crate::error::Error;
@@ -10,6 +10,7 @@ use crate::raw::explain::Cause;
 use crate::raw::held::Owed;
 use crate::raw::shard::Exhausted;
 use crate::raw::site::{Line, Nowhere, Spot};
+use crate::raw::thread;
 use std::ffi::{CStr, c_char, c_int, c_void};
 
 /// A handle: an integer that names an object. Never zero, never used twice in one process.
@@ -246,6 +247,16 @@ pub unsafe extern "C" fn haft_remove_at(
 
 #[inline(always)]
 fn remove(handle: u64, removed: impl Spot) -> haft_status {
+    // Mostly it is one of C's own objects, whose end cannot panic.
+    if thread::remove_quickly::<Object>(handle, removed) {
+        return ffi::HAFT_OK;
+    }
+    remove_slowly(handle, removed)
+}
+
+#[cold]
+#[inline(never)]
+fn remove_slowly(handle: u64, removed: impl Spot) -> haft_status {
     ffi::call(|| match AnyHandle::from_bits(handle) {
         None => Ok(()),
         Some(handle) => Ok(handle.remove_at(removed).map(drop)?),

@@ -62,7 +62,7 @@ pub(crate) const fn generation(bits: u64) -> u32 {
     (bits >> GENERATION_SHIFT) as u32
 }
 
-/// The generation of a handle, with bit 0 above it: one rotation. Of what is no handle that highest bit is zero.
+/// The generation of a handle, with bit 0, which is one, above it: one rotation.
 #[inline(always)]
 pub(crate) const fn generation_and_bit(bits: u64) -> u32 {
     bits.rotate_right(GENERATION_SHIFT) as u32

@@ -22,7 +22,7 @@
 //! | 0 | 0 | free: the thread that claimed the record may write a handle (I5) |
 //! | a handle | 0 | in use by the guard that owns the cell |
 //! | a handle | the same | in use, and the slot counts this reader: the guard gives the hold back when it goes |
-//! | a handle but for bit 0 | any | as the one before, noted in the cell itself, by the reader's own thread (or for a moment what a lookup was given that is no handle) |
+//! | a handle but for bit 0 | any | as the one before, noted in the cell itself, by the reader's own thread |
 //! | 0 or another | a handle | its reader has gone: the first of remover, reader and later remover to clear the debt accounts for the hold |
 //!
 //! A guard owns its cell until it lets go, whatever becomes of the thread's claim in the meantime: the next thread that claims the record
@@ -209,6 +209,7 @@ impl Record {
     /// As [`Record::publish`], where the mode is plain: whether it is. Otherwise the handle is in the cell all the same, and has to be published again.
     #[inline(always)]
     pub(super) fn publish_plainly(&self, cell: &AtomicU64, handle: u64) -> bool {
+        debug_assert!(bits::is_well_formed(handle));
         cell.store(handle, Ordering::Release);
         // E12: the store, then the mode, then what follows.
         light_fence();
@@ -495,14 +496,6 @@ impl Cell {
             return None;
         }
         record.settle(self.index(), handle).then_some(handle)
-    }
-
-    /// Frees the cell after something was written in it that is no handle, and for which nobody looks.
-    ///
-    /// Release (E5), as in `release`.
-    pub(super) fn forget(self) {
-        debug_assert!(!bits::is_well_formed(self.cell().load(Ordering::Relaxed)));
-        self.cell().store(0, Ordering::Release);
     }
 
     /// As [`Cell::release`], after a lookup that found nothing. It looks for a debt in any case: the mode may have become plain while the

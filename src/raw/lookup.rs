@@ -138,7 +138,7 @@ pub(crate) fn get_or<T: 'static, R>(
     or: impl FnOnce() -> R,
 ) -> R {
     let cell = Cell::first(me);
-    let slowly = if !cell.is_free() {
+    let slowly = if !bits::is_well_formed(handle) || !cell.is_free() {
         get_slowly(space, me, handle, want)
     } else {
         if me.publish_plainly(cell.cell(), handle)
@@ -152,16 +152,11 @@ pub(crate) fn get_or<T: 'static, R>(
     slowly.map_or_else(or, found)
 }
 
-/// The rest of a lookup whose handle, or what is none, is in the first cell already.
+/// The rest of a lookup whose handle is in the first cell already.
 #[cold]
 #[inline(never)]
 fn get_again<T: 'static>(space: &Space, me: &'static Record, handle: u64, want: Want) -> Option<Hold<T>> {
-    let cell = Cell::new(me, 0);
-    if !bits::is_well_formed(handle) {
-        cell.forget();
-        return None;
-    }
-    get_with(space, me, cell, handle, want)
+    get_with(space, me, Cell::new(me, 0), handle, want)
 }
 
 /// A lookup with whatever cell is free, or none.
@@ -319,10 +314,11 @@ pub(crate) unsafe fn remove_own<T: 'static>(
 ) -> bool {
     let entry = space.entry(handle);
     let found = entry.look();
-    let fits = match want {
-        Want::Type => found.gate.has_slot_of_unlimited_perpetual(handle) && found.holds::<T>(),
-        Want::Set(id) => found.gate.has_slot_of(handle) && found.gate.is_of_set_without_limit(id),
-    };
+    let fits = bits::is_well_formed(handle)
+        && match want {
+            Want::Type => found.gate.has_slot_of_unlimited_perpetual(handle) && found.holds::<T>(),
+            Want::Set(id) => found.gate.has_slot_of(handle) && found.gate.is_of_set_without_limit(id),
+        };
     if !fits || me.may_have_guards() {
         return false;
     }
@@ -337,7 +333,8 @@ pub(crate) unsafe fn remove_own<T: 'static>(
 pub(crate) fn remove_own_any(space: &Space, me: &Record, handle: u64, removed: u32) -> bool {
     let entry = space.entry(handle);
     let found = entry.look();
-    if !found.gate.has_slot_of_unlimited_perpetual(handle) || me.may_have_guards() {
+    let fits = bits::is_well_formed(handle) && found.gate.has_slot_of_unlimited_perpetual(handle);
+    if !fits || me.may_have_guards() {
         return false;
     }
     // SAFETY(I2): the page is of a set that is never dropped; the index is checked.

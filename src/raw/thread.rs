@@ -280,15 +280,26 @@ fn get_borrowed<T: 'static>(handle: u64, want: Want) -> Option<Hold<T>> {
 /// Where `want` names a set, that set is in use and holds values of `T`.
 #[inline(always)]
 pub(crate) unsafe fn remove<T: 'static>(handle: u64, want: Want, removed: impl Spot) -> Option<bool> {
-    if let Some(me) = me()
-        && let Some(removed) = removed.known()
-        // SAFETY(I2): the caller's promise.
-        && unsafe { lookup::remove_own::<T>(&SPACE, me, handle, want, removed) }
-    {
+    // SAFETY(I2): the caller's promise.
+    if unsafe { remove_own::<T>(handle, want, removed) } {
         return Some(true);
     }
     // SAFETY(I2): the caller's promise.
     unsafe { remove_slowly::<T>(handle, want, removed) }
+}
+
+/// As [`remove`], where it is this thread's own and nobody else has to do with it: whether it was.
+///
+/// # Safety
+///
+/// As for [`remove`].
+#[inline(always)]
+unsafe fn remove_own<T: 'static>(handle: u64, want: Want, removed: impl Spot) -> bool {
+    let (Some(me), Some(removed)) = (me(), removed.known()) else {
+        return false;
+    };
+    // SAFETY(I2): the caller's promise.
+    unsafe { lookup::remove_own::<T>(&SPACE, me, handle, want, removed) }
 }
 
 #[inline(never)]
@@ -341,6 +352,14 @@ unsafe fn take_borrowed<T: 'static>(handle: u64, want: Want, removed: u32) -> Op
         with_borrowed(local(), |me| unsafe { lookup::close::<T>(&SPACE, me, handle, want, removed) });
     // SAFETY(I3): the page was checked to hold values of `T`.
     Some(unsafe { closed?.take_value::<T>(me()) })
+}
+
+/// Removes a handle of a `T`, in whatever set, where it is this thread's own and nobody else has to do with it: whether it was.
+#[cfg(feature = "capi")]
+#[inline(always)]
+pub(crate) fn remove_quickly<T: 'static>(handle: u64, removed: impl Spot) -> bool {
+    // SAFETY(I2): no set is named.
+    unsafe { remove_own::<T>(handle, Want::Type, removed) }
 }
 
 /// Removes a handle of any type: as [`remove`].
