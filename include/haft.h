@@ -125,7 +125,10 @@ typedef struct haft_ref {
     uint64_t number;
 } haft_ref;
 
-// Counters of the process; each is exact where no thread makes or removes handles meanwhile.
+// Counters of the process, of C's handles and Rust's; each is exact where no thread makes or removes handles meanwhile.
+//
+// `haft_stats` writes the whole of it, so it only grows with a version whose shared library has another name: MAJOR or, as long as that is 0, MINOR.
+// New members come last.
 typedef struct haft_counters {
     // Handles created.
     uint64_t created;
@@ -139,6 +142,12 @@ typedef struct haft_counters {
     uint64_t pages;
     // Bytes of these pages.
     uint64_t bytes;
+    // Slots that are never used again, because each of their generations was issued.
+    uint64_t retired;
+    // Slots that were freed by another thread than the one that made the handle, which has not taken them back yet. Memory, but no leak.
+    uint64_t returned;
+    // Misuses of handles, of all kinds; `haft_errors` has them one by one.
+    uint64_t errors;
 } haft_counters;
 
 // Takes a piece of a report: `length` bytes of UTF-8, not ended by a zero, *borrowed* for the call. 0 to go on, anything else to stop. It may call
@@ -292,6 +301,10 @@ const char *haft_last_error(void);
 
 // Live handles in the process, of all kinds, C's and Rust's. Walks over all pages; blocks nobody. Any thread.
 uint64_t haft_live(void);
+
+// How many misuses of handles ended in this status since the process began, C's and Rust's; 0 for a status that says nothing about a handle. A call that only asks
+// (`haft_is_live`) makes none. Never blocks. Any thread.
+uint64_t haft_errors(haft_status status);
 
 // All counters. *borrows* `out`. Walks over all pages; blocks nobody. Any thread.
 //

@@ -2,7 +2,7 @@
 
 use super::ffi::{self, Fault};
 use super::handles::haft_status;
-use crate::{report, stats};
+use crate::{misuse, report, stats};
 use std::ffi::{c_char, c_int, c_void};
 
 /// The version of the header, to compare with what `haft_version` says of the library.
@@ -47,7 +47,10 @@ pub extern "C" fn haft_last_error() -> *const c_char {
     ffi::last_error()
 }
 
-/// Counters of the process; each is exact where no thread makes or removes handles meanwhile.
+/// Counters of the process, of C's handles and Rust's; each is exact where no thread makes or removes handles meanwhile.
+///
+/// `haft_stats` writes the whole of it, so it only grows with a version whose shared library has another name: MAJOR or, as long as that is 0, MINOR.
+/// New members come last.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct haft_counters {
@@ -63,6 +66,12 @@ pub struct haft_counters {
     pub pages: u64,
     /// Bytes of these pages.
     pub bytes: u64,
+    /// Slots that are never used again, because each of their generations was issued.
+    pub retired: u64,
+    /// Slots that were freed by another thread than the one that made the handle, which has not taken them back yet. Memory, but no leak.
+    pub returned: u64,
+    /// Misuses of handles, of all kinds; `haft_errors` has them one by one.
+    pub errors: u64,
 }
 
 /// Live handles in the process, of all kinds, C's and Rust's. Walks over all pages; blocks nobody. Any thread.
@@ -74,6 +83,13 @@ pub extern "C" fn haft_live() -> u64 {
         Ok(())
     });
     live
+}
+
+/// How many misuses of handles ended in this status since the process began, C's and Rust's; 0 for a status that says nothing about a handle. A call that only asks
+/// (`haft_is_live`) makes none. Never blocks. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn haft_errors(status: haft_status) -> u64 {
+    misuse::counts().iter().filter(|(kind, _)| ffi::code_of(*kind) == status).map(|(_, errors)| errors).sum()
 }
 
 /// All counters. *borrows* `out`. Walks over all pages; blocks nobody. Any thread.
@@ -95,6 +111,9 @@ pub unsafe extern "C" fn haft_stats(out: *mut haft_counters) -> haft_status {
             deferred: stats.deferred as u64,
             pages: stats.pages as u64,
             bytes: stats.bytes as u64,
+            retired: stats.retired as u64,
+            returned: stats.returned as u64,
+            errors: stats.errors.total(),
         };
         // SAFETY(F1): the caller's promise.
         unsafe { ffi::write(out, "out", counters) }
