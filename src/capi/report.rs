@@ -41,7 +41,7 @@ pub extern "C" fn haft_status_text(status: haft_status) -> *const c_char {
 /// The sentence of this thread's last call of haft that failed: which handle, what it is, the kinds, the places that created and removed it, what to do. Empty
 /// where none has failed; a success does not change it.
 ///
-/// It stays until this thread calls `haft_last_error` again, or ends. Any thread.
+/// The text stays until this thread calls `haft_last_error` again, or ends: copy it to have it for longer. It is made when it is asked for. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn haft_last_error() -> *const c_char {
     ffi::last_error()
@@ -120,8 +120,8 @@ pub unsafe extern "C" fn haft_stats(out: *mut haft_counters) -> haft_status {
     })
 }
 
-/// Takes a piece of a report: `length` bytes of UTF-8, not ended by a zero, *borrowed* for the call. 0 to go on, anything else to stop. It may call
-/// haft.
+/// Takes a piece of a report: `length` bytes of UTF-8, not ended by a zero, *borrowed* for the call. Returns 0 to go on, anything else to stop. It may call
+/// haft, and must return.
 #[expect(non_camel_case_types, reason = "it is C's name")]
 pub type haft_writer =
     Option<unsafe extern "C" fn(context: *mut c_void, text: *const c_char, length: usize) -> c_int>;
@@ -144,7 +144,7 @@ pub unsafe extern "C" fn haft_report(writer: haft_writer, context: *mut c_void) 
     })
 }
 
-/// Writes the leak report as one line of JSON to `writer`, as `haft_report`: an object with `live`, `deferred`, `bytes` and `groups`, whose members are named
+/// Writes the leak report as one line of JSON to `writer`, in one piece, and else as `haft_report`: an object with `live`, `deferred`, `bytes` and `groups`, whose members are named
 /// in the documentation of Rust's `LeakReport::to_json`.
 ///
 /// # Safety
@@ -161,7 +161,8 @@ pub unsafe extern "C" fn haft_report_json(writer: haft_writer, context: *mut c_v
 }
 
 /// Writes the leak report to standard error when the process ends by `exit` or by returning from `main`; the environment variable `HAFT_REPORT=1` does the same without a
-/// call (`json`, or the path of a file, for others). Calling it again changes nothing. Any thread.
+/// call (`json`, or the path of a file, for others), and decides where both are given. Calling it again changes nothing; on systems that are not Unix it does nothing. Any
+/// thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn haft_report_at_exit() {
     ffi::call(|| {
@@ -193,7 +194,9 @@ unsafe extern "C" {
     fn fwrite(text: *const c_void, size: usize, count: usize, file: *mut FILE) -> usize;
 }
 
-/// Writes the leak report to a `FILE`, as `haft_report`. *borrows* `file`. Any thread; the stream's lock is taken for each line.
+/// Writes the leak report to a `FILE`, as `haft_report`. *borrows* `file`, which is neither flushed nor closed. Any thread; the stream's lock is taken for each line.
+///
+/// Returns `HAFT_OK`; `HAFT_NOT_WRITTEN` where the stream fails; `HAFT_NULL_ARGUMENT` where there is none.
 ///
 /// # Safety
 ///
@@ -207,9 +210,9 @@ pub unsafe extern "C" fn haft_report_file(file: *mut FILE) -> haft_status {
     })
 }
 
-/// Writes the leak report to a file descriptor, as `haft_report`. Any thread.
+/// Writes the leak report to a file descriptor, as `haft_report`. *borrows* the descriptor, which is not closed. Any thread. Unix only.
 ///
-/// Returns also `HAFT_NOT_WRITTEN` where the descriptor cannot be written. On systems that have descriptors.
+/// Returns `HAFT_OK`, or `HAFT_NOT_WRITTEN` where the descriptor cannot be written.
 #[cfg(unix)]
 #[unsafe(no_mangle)]
 pub extern "C" fn haft_report_fd(descriptor: c_int) -> haft_status {
