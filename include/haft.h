@@ -14,10 +14,11 @@
  *     HAFT_REMOVE(handle);                                 // on any thread
  *
  * Who owns a pointer is said in one of three words. *borrows*: the call uses it and forgets it. *transfers*: it belongs to the other side afterwards.
- * *keeps*: it must stay for as long as is said.
+ * *keeps*: it must stay for as long as is said. Texts that are returned are haft's: they are never freed by you.
  *
- * Any function may be called on any thread, unless it says otherwise, and from `destroy` functions. None may be called in a
- * signal handler. What a function returns through a pointer is written on success only.
+ * Any function may be called on any thread, unless it says otherwise, and from the functions that haft calls: `destroy`, writers, hooks. Those must
+ * return: no `longjmp` and no C++ exception may leave them. Nothing of haft may be called in a signal handler. What a function returns through a pointer is written
+ * on success only.
  *
  * Licence: MIT OR Apache-2.0. */
 
@@ -101,17 +102,17 @@ typedef int32_t haft_status;
 
 // What all objects of one kind have in common. Make it `static const`: haft knows a kind by its address, and reads it whenever it is given.
 typedef struct haft_type {
-    // What the kind is called in errors and reports. haft keeps a copy. Null is allowed, and says nothing.
+    // What the kind is called in errors and reports: it is copied. Null is allowed, and says nothing.
     const char *name;
     // Destroys an object when its handle is removed and nobody holds it any more, on the thread where that happens. It may call haft.
-    // Null where there is nothing to do. haft keeps the pointer until the last object of the kind is destroyed.
+    // Null where there is nothing to do. haft *keeps* it until the last object of the kind is destroyed: so long must the library stay that has it.
     void (*destroy)(void *object);
 } haft_type;
 
 // A handle: an integer that names an object. Never zero, never used twice in one process.
 typedef uint64_t haft_handle;
 
-// A reference to an object, which stays as long as the reference is held. Treat all but `object` as private.
+// A reference to an object, which stays as long as the reference is held. `object` and `handle` are for you to read.
 //
 // It belongs to the thread that got it, until it is shared. A copy of it is the same reference: releasing one releases both.
 typedef struct haft_ref {
@@ -119,13 +120,16 @@ typedef struct haft_ref {
     void *object;
     // The handle that was looked up.
     haft_handle handle;
-    // Whose desk it is on, and where.
+    // Private: where haft has it.
     uint64_t keeper;
-    // Its number there; 0 for a reference that is not held.
+    // Private: its number there; 0 for a reference that is not held.
     uint64_t number;
 } haft_ref;
 
-// Counters of the process; each is exact where no thread makes or removes handles meanwhile.
+// Counters of the process, of C's handles and Rust's; each is exact where no thread makes or removes handles meanwhile.
+//
+// `haft_stats` writes the whole of it, so it only grows with a version whose shared library has another name: MAJOR or, as long as that is 0, MINOR.
+// New members come last.
 typedef struct haft_counters {
     // Handles created.
     uint64_t created;
@@ -139,10 +143,16 @@ typedef struct haft_counters {
     uint64_t pages;
     // Bytes of these pages.
     uint64_t bytes;
+    // Slots that are never used again, because each of their generations was issued.
+    uint64_t retired;
+    // Slots that were freed by another thread than the one that made the handle, which has not taken them back yet. Memory, but no leak.
+    uint64_t returned;
+    // Misuses of handles, of all kinds; `haft_errors` has them one by one.
+    uint64_t errors;
 } haft_counters;
 
-// Takes a piece of a report: `length` bytes of UTF-8, not ended by a zero, *borrowed* for the call. 0 to go on, anything else to stop. It may call
-// haft.
+// Takes a piece of a report: `length` bytes of UTF-8, not ended by a zero, *borrowed* for the call. Returns 0 to go on, anything else to stop. It may call
+// haft, and must return.
 typedef int (*haft_writer)(void *context, const char *text, size_t length);
 
 // Is told of a misuse of a handle: the handle, what the call will return, and the sentence, which is *borrowed* for the call. It may call
@@ -159,20 +169,22 @@ extern "C" {
 // Makes a handle of an object. As `HAFT_NEW`, which also records the place.
 //
 // *transfers* `object` to haft, which destroys it when the handle is removed and nobody holds it; any pointer is allowed, also null. *keeps*
-// `type` for ever: make it `static const`. On failure the object is still the caller's. Any thread.
+// `type` until the last object of the kind is destroyed: make it `static const`. On failure the object is still the caller's. Any thread. Takes a lock
+// where the thread meets the kind for the first time.
 //
 // Returns `HAFT_OK`, `HAFT_NULL_ARGUMENT` or `HAFT_FULL`.
 //
 // # Safety
 //
-// `type` is null or a descriptor that stays; `out` is null or can be written; `object` may be used and destroyed on any thread.
+// `type` is null or a valid descriptor that stays so long; `out` is null or can be written; `object` may be used and destroyed on any thread.
 haft_status haft_new(const struct haft_type *type,
                      void *object,
                      haft_handle *out);
 
 // As `haft_new`, with the place for errors and reports; `HAFT_NEW` fills it in.
 //
-// *keeps* `file` for ever: a literal, as `__FILE__` is. (Null says nothing.) Any thread.
+// *keeps* `file` for ever: a literal, as `__FILE__` is. (It is copied when it is first seen, and known by its address from then on. Null says nothing.) Any
+// thread.
 //
 // # Safety
 //
@@ -186,10 +198,12 @@ haft_status haft_new_at(const struct haft_type *type,
 // Looks a handle up and holds its object.
 //
 // *borrows* `type`. The object stays until `haft_release`, also when the handle is removed meanwhile. Any thread; the reference
-// then belongs to this thread, unless it is shared (`haft_share`). Never blocks, writes nothing that threads share.
+// then belongs to this thread, unless it is shared (`haft_share`). Blocks only where the thread meets the kind for the first time; after the thread's first lookup
+// of the handle it writes nothing that threads share. (A thread that holds six references has the seventh as a shared one, which costs more.)
 //
 // Returns `HAFT_OK`, or says what the handle is: `HAFT_NULL_HANDLE`, `HAFT_MALFORMED`, `HAFT_UNISSUED`, `HAFT_STALE`,
-// `HAFT_WRONG_TYPE` (another descriptor, or a value of Rust's), `HAFT_TOO_MANY_HOLDS`; or `HAFT_NULL_ARGUMENT`. `out` is written on success only.
+// `HAFT_WRONG_TYPE` (another descriptor, or a value of Rust's), `HAFT_TOO_MANY_HOLDS`; or `HAFT_NULL_ARGUMENT`; or `HAFT_FULL`, where there is no room for one more
+// shared reference.
 //
 // # Safety
 //
@@ -200,7 +214,7 @@ haft_status haft_get(const struct haft_type *type,
 
 // Gives a reference back; where it was the last one of a removed handle, the object is destroyed now, by this thread.
 //
-// *borrows* `ref` and clears it. The thread that got it; any thread for one that is shared. Never blocks.
+// *borrows* `ref` and clears it, on success. Only on the thread that got it; on any thread for one that is shared. Never blocks, but for what `destroy` does.
 //
 // Returns `HAFT_OK`; `HAFT_NOT_HELD` where it was released already (it, or a copy of it) or was never got; `HAFT_WRONG_THREAD`
 // where it belongs to another thread, which still holds it; `HAFT_NULL_ARGUMENT`.
@@ -212,7 +226,7 @@ haft_status haft_release(struct haft_ref *ref);
 
 // Makes a reference that any thread may release, and that may be held for long. A reference that is shared stays as it is.
 //
-// *borrows* `ref`. The thread that got it. A shared reference is listed among the live handles, as a `haft_ref`, until it is released.
+// *borrows* `ref`, and changes it. Only on the thread that got it. A shared reference is listed among the live handles, as a `haft_ref`, until it is released.
 //
 // Returns as `haft_release`; also `HAFT_TOO_MANY_HOLDS` or `HAFT_FULL`, and the reference is released then.
 //
@@ -224,21 +238,23 @@ haft_status haft_share(struct haft_ref *ref);
 // Removes a handle of any kind, C's or Rust's: of racing calls exactly one succeeds. As `HAFT_REMOVE`, which also records the place.
 //
 // The object is destroyed before this returns where nobody holds it, else by its last holder. Zero is accepted and does nothing, as
-// `free(NULL)` does. Any thread. Never blocks.
+// `free(NULL)` does. Any thread. Never blocks, but for what `destroy` does.
 //
 // Returns `HAFT_OK`, `HAFT_MALFORMED`, `HAFT_UNISSUED` or `HAFT_STALE`; `HAFT_PANIC` where it was a value of Rust's whose drop panicked (it is removed).
 haft_status haft_remove(haft_handle handle);
 
-// As `haft_remove`, with the place for errors; `HAFT_REMOVE` fills it in. *keeps* `file` for ever.
+// As `haft_remove`, with the place for errors; `HAFT_REMOVE` fills it in. *keeps* `file` for ever, as `haft_new_at`.
 //
 // # Safety
 //
 // `file` is null or a C string that stays for ever.
-haft_status haft_remove_at(haft_handle handle, const char *file, uint32_t line_number);
+haft_status haft_remove_at(haft_handle handle,
+                           const char *file,
+                           uint32_t line_number);
 
 // Removes a handle and gives the object back: it is the caller's then, and not destroyed. As `HAFT_TAKE`, which also records the place.
 //
-// *transfers* the object to the caller. *borrows* `type`. Any thread. Never blocks.
+// *transfers* the object to the caller. *borrows* `type`. Any thread. Blocks only where the thread meets the kind for the first time.
 //
 // Returns `HAFT_OK`; `HAFT_IN_USE` where somebody holds the object: the handle is removed, nothing is written, and the last holder
 // destroys the object; else as `haft_get`, and nothing is removed.
@@ -250,7 +266,7 @@ haft_status haft_take(const struct haft_type *type,
                       haft_handle handle,
                       void **out);
 
-// As `haft_take`, with the place for errors; `HAFT_TAKE` fills it in. *keeps* `file` for ever.
+// As `haft_take`, with the place for errors; `HAFT_TAKE` fills it in. *keeps* `file` for ever, as `haft_new_at`.
 //
 // # Safety
 //
@@ -264,11 +280,12 @@ haft_status haft_take_at(const struct haft_type *type,
 // Whether a handle is live now, of whatever kind: 1 or 0. The next moment it may not be; to use the object, get it. Any thread.
 int haft_is_live(haft_handle handle);
 
-// The name of the kind of a live handle, C's or Rust's, written to `buffer` as by `snprintf`: cut off to fit `size` bytes, always ended by a zero.
+// The name of the kind of a live handle, C's or Rust's, written to `buffer` as by `snprintf`: cut off to fit `size` bytes, never within a character, and ended by a
+// zero; nothing is written where `size` is 0.
 //
-// *borrows* `buffer` and `length`. `length` gets the length of the whole name; it may be null, and so may `buffer`. Any thread.
+// *borrows* `buffer` and `length`. `length` gets the length of the whole name, without the zero; it may be null, and so may `buffer`. Any thread.
 //
-// Returns `HAFT_OK`, or says what the handle is, as `haft_get`.
+// Returns `HAFT_OK`, `HAFT_NULL_HANDLE`, `HAFT_MALFORMED`, `HAFT_UNISSUED` or `HAFT_STALE`.
 //
 // # Safety
 //
@@ -287,11 +304,15 @@ const char *haft_status_text(haft_status status);
 // The sentence of this thread's last call of haft that failed: which handle, what it is, the kinds, the places that created and removed it, what to do. Empty
 // where none has failed; a success does not change it.
 //
-// It stays until this thread calls `haft_last_error` again, or ends. Any thread.
+// The text stays until this thread calls `haft_last_error` again, or ends: copy it to have it for longer. It is made when it is asked for. Any thread.
 const char *haft_last_error(void);
 
 // Live handles in the process, of all kinds, C's and Rust's. Walks over all pages; blocks nobody. Any thread.
 uint64_t haft_live(void);
+
+// How many misuses of handles ended in this status since the process began, C's and Rust's; 0 for a status that says nothing about a handle. A call that only asks
+// (`haft_is_live`) makes none. Never blocks. Any thread.
+uint64_t haft_errors(haft_status status);
 
 // All counters. *borrows* `out`. Walks over all pages; blocks nobody. Any thread.
 //
@@ -314,7 +335,7 @@ haft_status haft_stats(struct haft_counters *out);
 haft_status haft_report(haft_writer writer,
                         void *context);
 
-// Writes the leak report as one line of JSON to `writer`, as `haft_report`: an object with `live`, `deferred`, `bytes` and `groups`, whose members are named
+// Writes the leak report as one line of JSON to `writer`, in one piece, and else as `haft_report`: an object with `live`, `deferred`, `bytes` and `groups`, whose members are named
 // in the documentation of Rust's `LeakReport::to_json`.
 //
 // # Safety
@@ -324,26 +345,29 @@ haft_status haft_report_json(haft_writer writer,
                              void *context);
 
 // Writes the leak report to standard error when the process ends by `exit` or by returning from `main`; the environment variable `HAFT_REPORT=1` does the same without a
-// call (`json`, or the path of a file, for others). Calling it again changes nothing. Any thread.
+// call (`json`, or the path of a file, for others), and decides where both are given. Calling it again changes nothing; on systems that are not Unix it does nothing. Any
+// thread.
 void haft_report_at_exit(void);
 
-// Writes the leak report to a `FILE`, as `haft_report`. *borrows* `file`. Any thread; the stream's lock is taken for each line.
+// Writes the leak report to a `FILE`, as `haft_report`. *borrows* `file`, which is neither flushed nor closed. Any thread; the stream's lock is taken for each line.
+//
+// Returns `HAFT_OK`; `HAFT_NOT_WRITTEN` where the stream fails; `HAFT_NULL_ARGUMENT` where there is none.
 //
 // # Safety
 //
 // `file` is null or an open stream.
 haft_status haft_report_file(FILE *file);
 
-// Writes the leak report to a file descriptor, as `haft_report`. Any thread.
+// Writes the leak report to a file descriptor, as `haft_report`. *borrows* the descriptor, which is not closed. Any thread. Unix only.
 //
-// Returns also `HAFT_NOT_WRITTEN` where the descriptor cannot be written. On systems that have descriptors.
+// Returns `HAFT_OK`, or `HAFT_NOT_WRITTEN` where the descriptor cannot be written.
 haft_status haft_report_fd(int descriptor);
 
 // Sets the function that is told of every misuse of a handle in the process, C's and Rust's, before the call that met it returns; NULL ends it. There is
 // one: it replaces the one before, also Rust's.
 //
-// *keeps* `context` for ever. It is called on the thread that made the mistake, with nothing locked, and at most 16 times in a second for each
-// status. What it does wrong itself is not told again. It must return, or end the process.
+// *keeps* `hook` and `context` for ever, since a thread may still be in a hook that was replaced. It is called on the thread that made the mistake, with nothing locked,
+// and at most 16 times in a second for each status. What it does wrong itself is not told again. It must return, or end the process.
 //
 // Each call keeps a few bytes for ever. Any thread.
 //

@@ -1,3 +1,18 @@
+// Where the README's links lead. Of several definitions of a link the first counts, so in the README, which is read without these, they lead to files.
+//! [finding a leak]: docs::leaks
+//! [haft from C]: docs::c
+//! [exporting a Rust API]: docs::exporting
+//! [Every text]: docs::errors
+//! [How it works]: docs::architecture
+//! [how it is checked]: docs::verification
+//! [watching]: docs::watching
+//! [errors]: docs::errors
+//! [the debugger]: docs::debugger
+//! [`Error`]: Error
+//! [`SharedRef`]: SharedRef
+//! [`stats`]: stats()
+//! [`on_misuse`]: on_misuse()
+//!
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code, missing_docs)]
 #![warn(rust_2018_idioms)]

@@ -2,7 +2,7 @@
 
 #![allow(dropping_copy_types)]
 
-use haft::{AnyHandle, Handle, Ref, Registry};
+use haft::{AnyHandle, Handle, Ref, Registry, Removal};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -10,12 +10,14 @@ struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static LARGEST: Cell<usize> = const { Cell::new(0) };
 }
 
 // SAFETY: everything is the system allocator's; the count is beside it.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        LARGEST.set(LARGEST.get().max(layout.size()));
         // SAFETY: the caller's promises, passed on.
         unsafe { System.alloc(layout) }
     }
@@ -87,4 +89,24 @@ fn s14_a_report_takes_memory_for_the_lines_and_not_for_the_handles() {
     }
     assert_eq!(counts[0], counts[1], "a hundred times the handles, the same allocations");
     assert!(counts[0] < 20, "{counts:?}");
+}
+
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn s14_lists_of_handles_take_the_bytes_for_each_that_their_documentation_says() {
+    const HANDLES: usize = 10_000;
+    let registry = Registry::new();
+    let handles: Vec<_> = (0..HANDLES as u64).map(|value| registry.insert(value)).collect();
+    // The largest allocation is the list itself, made once.
+    let largest = |list: &dyn Fn() -> usize| {
+        LARGEST.set(0);
+        let allocations = allocations(|| assert_eq!(list(), HANDLES));
+        assert!(allocations < 5, "{allocations}");
+        LARGEST.get()
+    };
+    assert_eq!(largest(&|| registry.live().len()), HANDLES * 40);
+    let guards: Vec<_> = handles.iter().map(|handle| registry.get(*handle).unwrap()).collect();
+    handles.iter().for_each(|handle| assert_eq!(registry.remove(*handle), Ok(Removal::Deferred)));
+    assert_eq!(largest(&|| registry.deferred().len()), HANDLES * 56);
+    drop(guards);
 }

@@ -70,6 +70,28 @@ fn every_line_of_the_program_in_the_guide_to_leaks_is_in_it() {
     }
 }
 
+/// The links of a text that are defined apart from it, as `[words]: target` at the beginning of a line, and their targets.
+fn definitions(text: &str) -> Vec<(&str, &str)> {
+    let lines = text.lines().filter_map(|line| line.trim_start_matches("//! ").strip_prefix('['));
+    lines.filter_map(|line| line.split_once("]: ")).collect()
+}
+
+#[test]
+fn links_of_the_readme_lead_to_files_and_in_the_documentation_to_items() {
+    let readme = include_str!("../README.md");
+    let (files, items) = (definitions(readme), definitions(include_str!("../src/lib.rs")));
+    assert!(files.len() > 9, "{files:?}");
+    let words =
+        |links: &[(&'static str, &'static str)]| links.iter().map(|(words, _)| *words).collect::<Vec<_>>();
+    assert_eq!(words(&files), words(&items), "rustdoc takes the definitions of lib.rs, which come first");
+    for (words, target) in files {
+        assert!(fs::exists(format!("{}/{target}", env!("CARGO_MANIFEST_DIR"))).unwrap(), "{target}");
+        assert_eq!(readme.matches(&format!("[{words}]")).count(), 2, "{words}: the link and its definition");
+    }
+    // Nothing else is a link, but the chart.
+    assert_eq!(readme.matches("](").count(), 1);
+}
+
 #[test]
 fn a_shape_is_all_but_the_numbers_that_differ_each_time() {
     let one = "at the end of process 12: 3 live handles\n  3   0 s  leaky.rs:69:23, 0x12ab\n";

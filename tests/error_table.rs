@@ -117,7 +117,8 @@ const HEAD: &str = "\
 
 Every text that an [`Error`](crate::Error) can have, for a program that wants a `Session`. The page is written by a test
 (`HAFT_BLESS=1 cargo test --test error_table`), and the same test fails where a text has changed. `0x…` stands for a handle or an address, `src/server.rs:…` for a
-place in the program, `thread 1 (main)` for a thread.
+place in the program, `thread 1 (main)` for a thread. Types have their full paths in a program, as Rust's [`type_name`](std::any::type_name) gives them
+(`server::Session`, `alloc::string::String`), so two types of one name in different modules are told apart; kinds of C have the names of their descriptors.
 
 A text is made when it is read, not when the error is: what an integer comes near is looked up among the handles that are alive *then*.
 Halves, flipped bits and neighbours are a few dozen lookups. An address is compared with every page, and the upper half of a handle

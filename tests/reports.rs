@@ -113,6 +113,19 @@ fn s14_what_is_removed_and_still_held_is_told_with_its_holders_and_the_line_that
 }
 
 #[test]
+fn s14_a_leaked_guard_is_told_when_its_registry_is_gone_without_the_line_that_removed() {
+    struct Kept;
+    let registry = Registry::new();
+    std::mem::forget(registry.get(registry.insert(Kept)).unwrap());
+    let created = line!() - 1;
+    drop(registry);
+    let report = haft::leaks();
+    let leak = of(&report, "::Kept")[0];
+    assert_eq!((leak.count, leak.deferred, leak.holders, line(leak)), (0, 1, 1, created));
+    assert_eq!((leak.removed_at, leak.held_for), (None, None));
+}
+
+#[test]
 fn s14_the_difference_of_two_reports_is_what_grew_most_grown_first() {
     let registry = Registry::new();
     let staying: Vec<_> = (0..5).map(|number| registry.insert(number)).collect();

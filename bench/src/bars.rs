@@ -5,6 +5,7 @@ use crate::peers::{AloneSlab, Haft, HaftRegistry, IdrEbr, Peer, RawArc, RawBox, 
 use crate::results::Results;
 use crate::sections::{cycle, growth, latency, lookup, memory, moved};
 use crate::table::Middle;
+use crate::tried;
 use std::fmt::Write;
 
 struct Bar {
@@ -13,6 +14,12 @@ struct Bar {
     measured: Option<Middle>,
     bar: f64,
     aim: f64,
+}
+
+impl Bar {
+    fn is_missed(&self) -> bool {
+        self.measured.is_some_and(|measured| measured.median > self.bar)
+    }
 }
 
 fn all(results: &Results) -> Vec<Bar> {
@@ -141,32 +148,42 @@ fn all(results: &Results) -> Vec<Bar> {
 /// The table, and how many bars are missed.
 pub fn text(results: &Results) -> String {
     let bars = all(results);
-    let missed: Vec<&str> = bars
-        .iter()
-        .filter(|bar| bar.measured.is_some_and(|measured| measured.median > bar.bar))
-        .map(|bar| bar.name)
-        .collect();
+    let missed: Vec<&Bar> = bars.iter().filter(|bar| bar.is_missed()).collect();
     let mut text = match missed.len() {
         0 => "None that was measured is missed.".to_string(),
-        count => format!("**{count} of these {} are missed**: {}.", bars.len(), missed.join(", ")),
+        count => {
+            let names: Vec<&str> = missed.iter().map(|bar| bar.name).collect();
+            format!(
+                "**{count} of these {} are missed**: {}; what was tried is below.",
+                bars.len(),
+                names.join(", ")
+            )
+        }
     };
     text.push_str(
         " Ratios are formed in each round by itself; given are their median and quartiles. Lower is better.\n\n\
          | | | measured | quartiles | bar | aim | |\n|---|---|---|---|---|---|---|\n",
     );
-    for Bar { name, what, measured, bar, aim } in bars {
+    for Bar { name, what, measured, bar, aim } in &bars {
         let (figures, verdict) = match measured {
             None => ("– | –".to_string(), "not measured"),
             Some(Middle { low, median, high }) => {
-                let verdict = match median {
-                    median if median <= aim => "aim",
-                    median if median <= bar => "bar",
+                let verdict = match *median {
+                    median if median <= *aim => "aim",
+                    median if median <= *bar => "bar",
                     _ => "**missed**",
                 };
                 (format!("{median:.3} | {low:.3} to {high:.3}"), verdict)
             }
         };
         let _ = writeln!(text, "| {name} | {what} | {figures} | {bar:.3} | {aim:.3} | {verdict} |");
+    }
+    if !missed.is_empty() {
+        text.push_str("\nFor those that are missed:\n\n");
+    }
+    for Bar { name, what, .. } in missed {
+        let tried = tried::text(name, what).unwrap_or("nothing is written down about it yet.");
+        let _ = writeln!(text, "* **{name}**, {what}. {tried}");
     }
     text
 }

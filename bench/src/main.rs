@@ -29,6 +29,7 @@ mod simulated;
 mod table;
 #[path = "../../benches/shared/together.rs"]
 mod together;
+mod tried;
 mod words;
 
 use environment::Environment;

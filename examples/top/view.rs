@@ -68,7 +68,8 @@ fn row(frame: &mut Frame<'_>, group: &Group, area: Rect) {
     if group.grows() {
         frame.render_widget(Paragraph::new("grows").red().bold(), word);
     }
-    let place = group.leak.created_at.map_or_else(|| "(being recorded)".to_owned(), |site| site.to_string());
+    let place =
+        group.leak.created_at.map_or_else(|| "(no line recorded)".to_owned(), |site| site.to_string());
     let mut lower = vec![Span::from(place).dim()];
     if group.leak.deferred > 0 {
         lower.push(format!("  {} held by {}", group.leak.deferred, group.leak.holders).red());

@@ -18,7 +18,7 @@ use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 
-/// A reference to an object, which stays as long as the reference is held. Treat all but `object` as private.
+/// A reference to an object, which stays as long as the reference is held. `object` and `handle` are for you to read.
 ///
 /// It belongs to the thread that got it, until it is shared. A copy of it is the same reference: releasing one releases both.
 #[repr(C)]
@@ -28,9 +28,9 @@ pub struct haft_ref {
     pub object: *mut c_void,
     /// The handle that was looked up.
     pub handle: haft_handle,
-    /// Whose desk it is on, and where.
+    /// Private: where haft has it.
     keeper: u64,
-    /// Its number there; 0 for a reference that is not held.
+    /// Private: its number there; 0 for a reference that is not held.
     number: u64,
 }
 

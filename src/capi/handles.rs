@@ -43,13 +43,14 @@ unsafe fn line<'a>(file: *const c_char, line: u32) -> Line<'a> {
 /// Makes a handle of an object. As `HAFT_NEW`, which also records the place.
 ///
 /// *transfers* `object` to haft, which destroys it when the handle is removed and nobody holds it; any pointer is allowed, also null. *keeps*
-/// `type` for ever: make it `static const`. On failure the object is still the caller's. Any thread.
+/// `type` until the last object of the kind is destroyed: make it `static const`. On failure the object is still the caller's. Any thread. Takes a lock
+/// where the thread meets the kind for the first time.
 ///
 /// Returns `HAFT_OK`, `HAFT_NULL_ARGUMENT` or `HAFT_FULL`.
 ///
 /// # Safety
 ///
-/// `type` is null or a descriptor that stays; `out` is null or can be written; `object` may be used and destroyed on any thread.
+/// `type` is null or a valid descriptor that stays so long; `out` is null or can be written; `object` may be used and destroyed on any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn haft_new(
     r#type: *const haft_type,
@@ -62,7 +63,8 @@ pub unsafe extern "C" fn haft_new(
 
 /// As `haft_new`, with the place for errors and reports; `HAFT_NEW` fills it in.
 ///
-/// *keeps* `file` for ever: a literal, as `__FILE__` is. (Null says nothing.) Any thread.
+/// *keeps* `file` for ever: a literal, as `__FILE__` is. (It is copied when it is first seen, and known by its address from then on. Null says nothing.) Any
+/// thread.
 ///
 /// # Safety
 ///
@@ -123,10 +125,12 @@ fn full(why: Exhausted) -> Fault {
 /// Looks a handle up and holds its object.
 ///
 /// *borrows* `type`. The object stays until `haft_release`, also when the handle is removed meanwhile. Any thread; the reference
-/// then belongs to this thread, unless it is shared (`haft_share`). Never blocks, writes nothing that threads share.
+/// then belongs to this thread, unless it is shared (`haft_share`). Blocks only where the thread meets the kind for the first time; after the thread's first lookup
+/// of the handle it writes nothing that threads share. (A thread that holds six references has the seventh as a shared one, which costs more.)
 ///
 /// Returns `HAFT_OK`, or says what the handle is: `HAFT_NULL_HANDLE`, `HAFT_MALFORMED`, `HAFT_UNISSUED`, `HAFT_STALE`,
-/// `HAFT_WRONG_TYPE` (another descriptor, or a value of Rust's), `HAFT_TOO_MANY_HOLDS`; or `HAFT_NULL_ARGUMENT`. `out` is written on success only.
+/// `HAFT_WRONG_TYPE` (another descriptor, or a value of Rust's), `HAFT_TOO_MANY_HOLDS`; or `HAFT_NULL_ARGUMENT`; or `HAFT_FULL`, where there is no room for one more
+/// shared reference.
 ///
 /// # Safety
 ///
@@ -163,7 +167,7 @@ fn explain(kind: &Kind, handle: u64) -> Fault {
 
 /// Gives a reference back; where it was the last one of a removed handle, the object is destroyed now, by this thread.
 ///
-/// *borrows* `ref` and clears it. The thread that got it; any thread for one that is shared. Never blocks.
+/// *borrows* `ref` and clears it, on success. Only on the thread that got it; on any thread for one that is shared. Never blocks, but for what `destroy` does.
 ///
 /// Returns `HAFT_OK`; `HAFT_NOT_HELD` where it was released already (it, or a copy of it) or was never got; `HAFT_WRONG_THREAD`
 /// where it belongs to another thread, which still holds it; `HAFT_NULL_ARGUMENT`.
@@ -194,7 +198,7 @@ fn end(owed: Owed) -> Result<(), Fault> {
 
 /// Makes a reference that any thread may release, and that may be held for long. A reference that is shared stays as it is.
 ///
-/// *borrows* `ref`. The thread that got it. A shared reference is listed among the live handles, as a `haft_ref`, until it is released.
+/// *borrows* `ref`, and changes it. Only on the thread that got it. A shared reference is listed among the live handles, as a `haft_ref`, until it is released.
 ///
 /// Returns as `haft_release`; also `HAFT_TOO_MANY_HOLDS` or `HAFT_FULL`, and the reference is released then.
 ///
@@ -222,7 +226,7 @@ pub unsafe extern "C" fn haft_share(r#ref: *mut haft_ref) -> haft_status {
 /// Removes a handle of any kind, C's or Rust's: of racing calls exactly one succeeds. As `HAFT_REMOVE`, which also records the place.
 ///
 /// The object is destroyed before this returns where nobody holds it, else by its last holder. Zero is accepted and does nothing, as
-/// `free(NULL)` does. Any thread. Never blocks.
+/// `free(NULL)` does. Any thread. Never blocks, but for what `destroy` does.
 ///
 /// Returns `HAFT_OK`, `HAFT_MALFORMED`, `HAFT_UNISSUED` or `HAFT_STALE`; `HAFT_PANIC` where it was a value of Rust's whose drop panicked (it is removed).
 #[unsafe(no_mangle)]
@@ -230,7 +234,7 @@ pub extern "C" fn haft_remove(handle: haft_handle) -> haft_status {
     remove(handle, Nowhere)
 }
 
-/// As `haft_remove`, with the place for errors; `HAFT_REMOVE` fills it in. *keeps* `file` for ever.
+/// As `haft_remove`, with the place for errors; `HAFT_REMOVE` fills it in. *keeps* `file` for ever, as `haft_new_at`.
 ///
 /// # Safety
 ///
@@ -265,7 +269,7 @@ fn remove_slowly(handle: u64, removed: impl Spot) -> haft_status {
 
 /// Removes a handle and gives the object back: it is the caller's then, and not destroyed. As `HAFT_TAKE`, which also records the place.
 ///
-/// *transfers* the object to the caller. *borrows* `type`. Any thread. Never blocks.
+/// *transfers* the object to the caller. *borrows* `type`. Any thread. Blocks only where the thread meets the kind for the first time.
 ///
 /// Returns `HAFT_OK`; `HAFT_IN_USE` where somebody holds the object: the handle is removed, nothing is written, and the last holder
 /// destroys the object; else as `haft_get`, and nothing is removed.
@@ -283,7 +287,7 @@ pub unsafe extern "C" fn haft_take(
     unsafe { take(r#type, handle, out, Nowhere) }
 }
 
-/// As `haft_take`, with the place for errors; `HAFT_TAKE` fills it in. *keeps* `file` for ever.
+/// As `haft_take`, with the place for errors; `HAFT_TAKE` fills it in. *keeps* `file` for ever, as `haft_new_at`.
 ///
 /// # Safety
 ///
@@ -340,11 +344,12 @@ pub extern "C" fn haft_is_live(handle: haft_handle) -> c_int {
     c_int::from(live)
 }
 
-/// The name of the kind of a live handle, C's or Rust's, written to `buffer` as by `snprintf`: cut off to fit `size` bytes, always ended by a zero.
+/// The name of the kind of a live handle, C's or Rust's, written to `buffer` as by `snprintf`: cut off to fit `size` bytes, never within a character, and ended by a
+/// zero; nothing is written where `size` is 0.
 ///
-/// *borrows* `buffer` and `length`. `length` gets the length of the whole name; it may be null, and so may `buffer`. Any thread.
+/// *borrows* `buffer` and `length`. `length` gets the length of the whole name, without the zero; it may be null, and so may `buffer`. Any thread.
 ///
-/// Returns `HAFT_OK`, or says what the handle is, as `haft_get`.
+/// Returns `HAFT_OK`, `HAFT_NULL_HANDLE`, `HAFT_MALFORMED`, `HAFT_UNISSUED` or `HAFT_STALE`.
 ///
 /// # Safety
 ///

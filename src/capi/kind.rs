@@ -15,10 +15,10 @@ use std::ffi::{CStr, c_char, c_void};
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct haft_type {
-    /// What the kind is called in errors and reports. haft keeps a copy. Null is allowed, and says nothing.
+    /// What the kind is called in errors and reports: it is copied. Null is allowed, and says nothing.
     pub name: *const c_char,
     /// Destroys an object when its handle is removed and nobody holds it any more, on the thread where that happens. It may call haft.
-    /// Null where there is nothing to do. haft keeps the pointer until the last object of the kind is destroyed.
+    /// Null where there is nothing to do. haft *keeps* it until the last object of the kind is destroyed: so long must the library stay that has it.
     pub destroy: Option<unsafe extern "C" fn(object: *mut c_void)>,
 }
 

@@ -26,8 +26,8 @@ static HOOK: AtomicPtr<Hook> = AtomicPtr::new(ptr::null_mut());
 /// Sets the function that is told of every misuse of a handle in the process, C's and Rust's, before the call that met it returns; NULL ends it. There is
 /// one: it replaces the one before, also Rust's.
 ///
-/// *keeps* `context` for ever. It is called on the thread that made the mistake, with nothing locked, and at most 16 times in a second for each
-/// status. What it does wrong itself is not told again. It must return, or end the process.
+/// *keeps* `hook` and `context` for ever, since a thread may still be in a hook that was replaced. It is called on the thread that made the mistake, with nothing locked,
+/// and at most 16 times in a second for each status. What it does wrong itself is not told again. It must return, or end the process.
 ///
 /// Each call keeps a few bytes for ever. Any thread.
 ///

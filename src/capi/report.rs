@@ -2,7 +2,7 @@
 
 use super::ffi::{self, Fault};
 use super::handles::haft_status;
-use crate::{report, stats};
+use crate::{misuse, report, stats};
 use std::ffi::{c_char, c_int, c_void};
 
 /// The version of the header, to compare with what `haft_version` says of the library.
@@ -41,13 +41,16 @@ pub extern "C" fn haft_status_text(status: haft_status) -> *const c_char {
 /// The sentence of this thread's last call of haft that failed: which handle, what it is, the kinds, the places that created and removed it, what to do. Empty
 /// where none has failed; a success does not change it.
 ///
-/// It stays until this thread calls `haft_last_error` again, or ends. Any thread.
+/// The text stays until this thread calls `haft_last_error` again, or ends: copy it to have it for longer. It is made when it is asked for. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn haft_last_error() -> *const c_char {
     ffi::last_error()
 }
 
-/// Counters of the process; each is exact where no thread makes or removes handles meanwhile.
+/// Counters of the process, of C's handles and Rust's; each is exact where no thread makes or removes handles meanwhile.
+///
+/// `haft_stats` writes the whole of it, so it only grows with a version whose shared library has another name: MAJOR or, as long as that is 0, MINOR.
+/// New members come last.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct haft_counters {
@@ -63,6 +66,12 @@ pub struct haft_counters {
     pub pages: u64,
     /// Bytes of these pages.
     pub bytes: u64,
+    /// Slots that are never used again, because each of their generations was issued.
+    pub retired: u64,
+    /// Slots that were freed by another thread than the one that made the handle, which has not taken them back yet. Memory, but no leak.
+    pub returned: u64,
+    /// Misuses of handles, of all kinds; `haft_errors` has them one by one.
+    pub errors: u64,
 }
 
 /// Live handles in the process, of all kinds, C's and Rust's. Walks over all pages; blocks nobody. Any thread.
@@ -74,6 +83,13 @@ pub extern "C" fn haft_live() -> u64 {
         Ok(())
     });
     live
+}
+
+/// How many misuses of handles ended in this status since the process began, C's and Rust's; 0 for a status that says nothing about a handle. A call that only asks
+/// (`haft_is_live`) makes none. Never blocks. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn haft_errors(status: haft_status) -> u64 {
+    misuse::counts().iter().filter(|(kind, _)| ffi::code_of(*kind) == status).map(|(_, errors)| errors).sum()
 }
 
 /// All counters. *borrows* `out`. Walks over all pages; blocks nobody. Any thread.
@@ -95,14 +111,17 @@ pub unsafe extern "C" fn haft_stats(out: *mut haft_counters) -> haft_status {
             deferred: stats.deferred as u64,
             pages: stats.pages as u64,
             bytes: stats.bytes as u64,
+            retired: stats.retired as u64,
+            returned: stats.returned as u64,
+            errors: stats.errors.total(),
         };
         // SAFETY(F1): the caller's promise.
         unsafe { ffi::write(out, "out", counters) }
     })
 }
 
-/// Takes a piece of a report: `length` bytes of UTF-8, not ended by a zero, *borrowed* for the call. 0 to go on, anything else to stop. It may call
-/// haft.
+/// Takes a piece of a report: `length` bytes of UTF-8, not ended by a zero, *borrowed* for the call. Returns 0 to go on, anything else to stop. It may call
+/// haft, and must return.
 #[expect(non_camel_case_types, reason = "it is C's name")]
 pub type haft_writer =
     Option<unsafe extern "C" fn(context: *mut c_void, text: *const c_char, length: usize) -> c_int>;
@@ -125,7 +144,7 @@ pub unsafe extern "C" fn haft_report(writer: haft_writer, context: *mut c_void) 
     })
 }
 
-/// Writes the leak report as one line of JSON to `writer`, as `haft_report`: an object with `live`, `deferred`, `bytes` and `groups`, whose members are named
+/// Writes the leak report as one line of JSON to `writer`, in one piece, and else as `haft_report`: an object with `live`, `deferred`, `bytes` and `groups`, whose members are named
 /// in the documentation of Rust's `LeakReport::to_json`.
 ///
 /// # Safety
@@ -142,7 +161,8 @@ pub unsafe extern "C" fn haft_report_json(writer: haft_writer, context: *mut c_v
 }
 
 /// Writes the leak report to standard error when the process ends by `exit` or by returning from `main`; the environment variable `HAFT_REPORT=1` does the same without a
-/// call (`json`, or the path of a file, for others). Calling it again changes nothing. Any thread.
+/// call (`json`, or the path of a file, for others), and decides where both are given. Calling it again changes nothing; on systems that are not Unix it does nothing. Any
+/// thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn haft_report_at_exit() {
     ffi::call(|| {
@@ -174,7 +194,9 @@ unsafe extern "C" {
     fn fwrite(text: *const c_void, size: usize, count: usize, file: *mut FILE) -> usize;
 }
 
-/// Writes the leak report to a `FILE`, as `haft_report`. *borrows* `file`. Any thread; the stream's lock is taken for each line.
+/// Writes the leak report to a `FILE`, as `haft_report`. *borrows* `file`, which is neither flushed nor closed. Any thread; the stream's lock is taken for each line.
+///
+/// Returns `HAFT_OK`; `HAFT_NOT_WRITTEN` where the stream fails; `HAFT_NULL_ARGUMENT` where there is none.
 ///
 /// # Safety
 ///
@@ -188,9 +210,9 @@ pub unsafe extern "C" fn haft_report_file(file: *mut FILE) -> haft_status {
     })
 }
 
-/// Writes the leak report to a file descriptor, as `haft_report`. Any thread.
+/// Writes the leak report to a file descriptor, as `haft_report`. *borrows* the descriptor, which is not closed. Any thread. Unix only.
 ///
-/// Returns also `HAFT_NOT_WRITTEN` where the descriptor cannot be written. On systems that have descriptors.
+/// Returns `HAFT_OK`, or `HAFT_NOT_WRITTEN` where the descriptor cannot be written.
 #[cfg(unix)]
 #[unsafe(no_mangle)]
 pub extern "C" fn haft_report_fd(descriptor: c_int) -> haft_status {

@@ -14,15 +14,27 @@ use super::shard::{Exhausted, Shard};
 #[inline(always)]
 pub(crate) unsafe fn fill<T>(popped: Popped, value: T, by: Mark) -> u64 {
     let Popped { page, link, generation } = popped;
+    // SAFETY(I2): the caller's promise.
+    unsafe { open(popped, value) };
+    // SAFETY(I2): the caller's promise; popped slots are within the page. After the state (E11).
+    let (header, history) = unsafe { (page.header(), page.history(link)) };
+    history.created(by);
+    header.handle(link, generation)
+}
+
+/// Writes the value into a slot, and opens it.
+///
+/// # Safety
+///
+/// As for [`fill`].
+#[inline(always)]
+unsafe fn open<T>(Popped { page, link, generation }: Popped, value: T) {
     // SAFETY(I2): the caller's promise; popped slots are within the page.
-    let (header, slot) = unsafe { (page.header(), page.slot::<T>(link)) };
+    let slot = unsafe { page.slot::<T>(link) };
     slot.value.write();
     // SAFETY(I3): the slot is vacant or reserved and the caller's, so nobody reads or writes its value.
     unsafe { page.value::<T>(link).write(value) };
     slot.open(generation);
-    // SAFETY(I2): as above. After the state (E11).
-    unsafe { page.history(link) }.created(by);
-    header.handle(link, generation)
 }
 
 /// Pops a slot from a shard, refilled where it must be.
@@ -79,16 +91,19 @@ impl<'a> Reservation<'a> {
         unsafe { self.popped.page.header() }.handle(self.popped.link, self.popped.generation)
     }
 
-    /// Puts the value in; from now on lookups succeed.
+    /// Puts the value in; from now on lookups succeed, and so does a removal by anybody who was told the handle.
     ///
     /// # Safety
     ///
     /// The set holds values of `T`.
     pub(crate) unsafe fn fill<T>(self, value: T) -> u64 {
-        let (popped, by) = (self.popped, self.by);
+        let (popped, handle) = (self.popped, self.handle());
+        // SAFETY(I2): pages stay as long as their set. After the state, which is reserved (E11), and before it is open: what a remover stores stays.
+        unsafe { popped.page.history(popped.link) }.created(self.by);
         std::mem::forget(self);
         // SAFETY(I3): the slot is reserved and ours; the type is the caller's promise.
-        unsafe { fill(popped, value, by) }
+        unsafe { open(popped, value) };
+        handle
     }
 }
 

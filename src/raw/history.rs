@@ -63,7 +63,8 @@ impl History {
         Self(AtomicU64::new(0))
     }
 
-    /// Records a creation; the creator calls it after the slot is open.
+    /// Records a creation; the creator calls it after the slot is open, or while it is reserved, where the handle is disclosed and others may remove it from
+    /// the moment on when it is open.
     ///
     /// Release (E11): after the state, so that whoever still sees the old state after reading the sites has read the old sites; pairs with
     /// the Acquire in [`History::sites`].

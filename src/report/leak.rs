@@ -7,13 +7,15 @@ use std::time::Duration;
 /// The handles of one type that one line created, and that are live or removed and still held.
 ///
 /// Times are whole seconds and upper bounds: haft reads the clock now and then, not for each handle, so something that is "41 seconds old" came
-/// into being at most 41 seconds ago.
+/// into being at most 41 seconds ago. What is noted for a handle ends after twelve days (2^20 seconds) from the process's first use of haft: whatever is
+/// created or removed later counts as if it had been then, and all of it seems to be of the same age. To see what comes and stays in a process that runs for
+/// weeks, compare two reports: [`LeakReport::since`](crate::LeakReport::since).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Leak {
     /// The type's name.
     pub type_name: &'static str,
-    /// The line that created them; `None` where that is being recorded this very moment.
+    /// The line that created them; `None` where that is being recorded this very moment, or was not, since 65,535 other lines had used haft before.
     pub created_at: Option<Site>,
     /// Live handles.
     pub count: usize,
@@ -21,7 +23,7 @@ pub struct Leak {
     pub deferred: usize,
     /// The guards that hold the removed values.
     pub holders: u64,
-    /// The line that removed one of the held values, the one that has waited longest where that is known.
+    /// The line that removed one of the held values, the one that has waited longest where that is known; `None` also where its registry was dropped.
     pub removed_at: Option<Site>,
     /// How long ago the removal was that has waited longest for a guard, at most.
     pub held_for: Option<Duration>,

@@ -74,7 +74,7 @@ fn growth_title(growth: &Growth) -> String {
 
 /// Where a group's handles were created.
 pub(super) fn place(leak: &Leak) -> String {
-    leak.created_at.map_or_else(|| "(being recorded)".into(), |site| site.to_string())
+    leak.created_at.map_or_else(|| "(no line recorded)".into(), |site| site.to_string())
 }
 
 /// What is known of the removed ones that are still held; `None` where there are none.

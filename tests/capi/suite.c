@@ -370,6 +370,43 @@ static void misuse_is_told_until_nobody_listens(void) {
     CHECK(haft_get(&session_type, 3, &ref) == HAFT_UNISSUED && told.calls == before);
 }
 
+static void *remove_elsewhere(void *handle) {
+    CHECK(haft_remove(*(haft_handle *)handle) == HAFT_OK);
+    return NULL;
+}
+
+// What is freed on another thread waits for its maker, and every misuse counts once, under its own status.
+static void counters_tell_what_was_returned_and_misused(void) {
+    static const haft_type moved_type = {"moved", NULL};
+    haft_counters before, after;
+    haft_handle handle = 0;
+    haft_ref ref;
+    pthread_t thread;
+    CHECK(haft_new(&moved_type, NULL, &handle) == HAFT_OK);
+    CHECK(haft_stats(&before) == HAFT_OK);
+    memset(&after, 0xFF, sizeof after);
+    CHECK(pthread_create(&thread, NULL, remove_elsewhere, &handle) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK(haft_stats(&after) == HAFT_OK);
+    CHECK(after.returned == before.returned + 1 && after.removed == before.removed + 1);
+    CHECK(after.retired == 0 && after.errors == before.errors);
+
+    uint64_t errors[HAFT_NOT_WRITTEN + 1], sum = 0;
+    for (haft_status status = HAFT_OK; status <= HAFT_NOT_WRITTEN; status++) {
+        errors[status] = haft_errors(status);
+        sum += errors[status];
+    }
+    CHECK(sum == after.errors && errors[HAFT_OK] == 0);
+    CHECK(haft_remove(handle) == HAFT_STALE && haft_remove(handle) == HAFT_STALE);
+    CHECK(haft_get(&moved_type, 0, &ref) == HAFT_NULL_HANDLE);
+    CHECK(haft_is_live(handle) == 0);
+    CHECK(haft_release(&(haft_ref){0}) == HAFT_NOT_HELD);
+    CHECK(haft_errors(HAFT_STALE) == errors[HAFT_STALE] + 2);
+    CHECK(haft_errors(HAFT_NULL_HANDLE) == errors[HAFT_NULL_HANDLE] + 1);
+    CHECK(haft_errors(HAFT_NOT_HELD) == 0 && haft_errors(-1) == 0);
+    CHECK(haft_stats(&after) == HAFT_OK && after.errors == sum + 3);
+}
+
 int main(void) {
     CHECK(haft_live() == 0);
     creates_looks_up_and_removes();
@@ -386,6 +423,7 @@ int main(void) {
     statuses_have_texts();
     the_last_error_is_the_threads();
     misuse_is_told_until_nobody_listens();
+    counters_tell_what_was_returned_and_misused();
     CHECK(haft_live() == 0);
     printf("suite: %u checks passed\n", atomic_load(&checks));
     return 0;

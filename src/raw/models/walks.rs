@@ -99,6 +99,33 @@ fn e11_sites_of_a_reservation_that_is_given_up_are_not_taken_for_the_one_befores
 }
 
 #[test]
+fn e11_s13_a_disclosed_handle_that_is_removed_as_soon_as_it_is_live_has_both_lines() {
+    explore(|order| {
+        let world = World::new(1);
+        let owner = world.owner();
+        let drops = Drops::default();
+        let popped = owner.pop();
+        // SAFETY(I2): the set is in use.
+        let disclosed = unsafe { popped.page.header() }.handle(popped.link, popped.generation);
+        let probe = drops.probe();
+        let (removed, handle) = order.race(
+            move || world.remove(world.record(), disclosed),
+            move || {
+                // SAFETY(I8): just popped, in this set.
+                let reserved =
+                    unsafe { create::Reservation::new(popped, world.set(), Some(owner.record), 1) };
+                // SAFETY(I3): a set of probes.
+                unsafe { reserved.fill(probe) }
+            },
+        );
+        assert_eq!(handle, disclosed);
+        // SAFETY(I2): the set is in use.
+        let sites = unsafe { popped.page.history(popped.link) }.sites();
+        assert_eq!((sites.created, sites.removed), (1, if removed.is_some() { 2 } else { 0 }));
+    });
+}
+
+#[test]
 fn e9_s13_a_place_that_is_found_empty_tells_what_it_issued() {
     explore(|order| {
         let world = World::new(1);
