@@ -41,7 +41,7 @@ pub(crate) const fn pack(generation: u32, place: u32, slot: u32) -> u64 {
     (generation as u64) << GENERATION_SHIFT | (place as u64) << PLACE_SHIFT | (slot as u64) << SLOT_SHIFT | 1
 }
 
-/// The handle with this generation and the slot that the bits of a [`Link`](super::slot::Link) lead to, from what it is without the two.
+/// The handle with this generation and the slot that the bits of a [`Link`](super::link::Link) lead to, from what it is without the two.
 #[inline(always)]
 pub(crate) const fn within(base: u64, generation: u32, link: u64) -> u64 {
     let bits = base.wrapping_add((generation as u64) << GENERATION_SHIFT).wrapping_add(link);

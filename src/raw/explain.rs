@@ -3,10 +3,11 @@
 use super::bits;
 use super::history::Sites;
 use super::layout::TypeInfo;
+use super::link::Link;
 use super::lookup::Want;
 use super::name::Thread;
 use super::site::NO_SITE;
-use super::slot::{Link, Phase};
+use super::slot::Phase;
 use super::space::Space;
 use super::thread::{SPACE, with_stay};
 use std::any::TypeId;

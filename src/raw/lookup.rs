@@ -3,9 +3,9 @@
 use super::bits;
 use super::cells::{Cell, Record};
 use super::entry::{Entry, Gate};
+use super::link::Link;
 use super::page::PagePtr;
 use super::remove::{self, Closed};
-use super::slot::Link;
 use super::space::Space;
 use super::token::Token;
 use super::unwind::quietly;

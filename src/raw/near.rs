@@ -6,9 +6,10 @@
 use super::bits;
 use super::explain::{Cause, Finding, explain};
 use super::layout::TypeInfo;
+use super::link::Link;
 use super::lookup::Want;
 use super::page::PagePtr;
-use super::slot::{Link, Phase};
+use super::slot::Phase;
 use super::thread::{SPACE, with_stay};
 use std::ops::ControlFlow;
 

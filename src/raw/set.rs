@@ -6,10 +6,11 @@
 
 use super::cells::Record;
 use super::layout::TypeInfo;
+use super::link::Link;
 use super::page::{NewPage, PagePtr};
 use super::remove::{Closed, Winner};
 use super::shard::{Exhausted, Shard};
-use super::slot::{Link, Phase};
+use super::slot::Phase;
 use super::space::Space;
 use super::unwind::discard;
 use crate::sync::{AtomicPtr, AtomicUsize, Mutex, MutexGuard, Ordering, unique_number};

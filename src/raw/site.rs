@@ -203,6 +203,7 @@ fn search(
         let known = match NonNull::new(entry.load(Ordering::Acquire)) {
             Some(known) => known,
             None => {
+                // AcqRel, and Acquire where another thread was first: what an entry points to is visible.
                 let new = *made.get_or_insert_with(&make);
                 match entry.compare_exchange(
                     ptr::null_mut(),

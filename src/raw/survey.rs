@@ -3,11 +3,12 @@
 use super::bits;
 use super::cells::Record;
 use super::clock::Moment;
+use super::link::Link;
 use super::name::Thread;
 use super::page::PagePtr;
 use super::set::Set;
 use super::site::NO_SITE;
-use super::slot::{Link, Phase, Slot, State};
+use super::slot::{Phase, Slot, State};
 use super::thread::{SPACE, me, with_stay};
 use std::time::Duration;
 

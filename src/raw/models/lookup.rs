@@ -3,7 +3,7 @@
 use super::*;
 use crate::raw::bits;
 use crate::raw::cells::GUARD_CELLS;
-use crate::raw::slot::Link;
+use crate::raw::link::Link;
 use crate::raw::slot::READER_GROUPS;
 use crate::sync::{AtomicU64, Ordering};
 

@@ -22,8 +22,9 @@ use super::bits;
 use super::cells::Record;
 use super::create;
 use super::lookup::{self as raw_lookup, Hold, Want};
-use super::page::{Popped, first_generation};
+use super::page::Popped;
 use super::remove::Closed;
+use super::seed::first_generation;
 use super::set::Set;
 use super::shard::Shard;
 use super::slot::Slot;
@@ -229,7 +230,7 @@ impl World {
     fn slot(&self, handle: u64) -> &'static Slot {
         let page = self.space.page(handle).expect("the page is held");
         // SAFETY(I2): the caller holds the handle, so its page stays.
-        unsafe { page.any_slot(super::slot::Link::of(handle)) }
+        unsafe { page.any_slot(super::link::Link::of(handle)) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::raw::bits;
-use crate::raw::slot::Link;
+use crate::raw::link::Link;
 
 #[test]
 fn e2_clearing_against_a_shard_that_grows() {
