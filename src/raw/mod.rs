@@ -19,6 +19,7 @@ pub(crate) mod lookup;
 pub(crate) mod page;
 pub(crate) mod past;
 pub(crate) mod remove;
+pub(crate) mod roster;
 pub(crate) mod set;
 pub(crate) mod shard;
 pub(crate) mod slot;

@@ -302,21 +302,26 @@ fn stamp(me: &Record) -> Mark {
     super::history::stamp(me.who())
 }
 
-/// Every record that may hold the handle.
+/// Every record that may hold the handle, which is closed (E14).
 fn candidates(space: &Space, owner: &'static Record, readers: u32) -> impl Iterator<Item = &'static Record> {
-    let groups = (0..super::slot::READER_GROUPS).filter(move |group| readers & 1 << group != 0);
-    let records = groups.flat_map(|group| space.records(group));
+    let records = groups(readers).flat_map(|group| space.claimed(group));
     // The owner is in one of the groups as well, and must not be converted twice: its debts would be taken for those of others.
     std::iter::once(owner).chain(records.filter(move |record| !std::ptr::eq(*record, owner)))
 }
 
+fn groups(readers: u32) -> impl Iterator<Item = u32> {
+    (0..super::slot::READER_GROUPS).filter(move |group| readers & 1 << group != 0)
+}
+
 #[inline(never)]
 fn convert_all(space: &Space, owner: &'static Record, me: &Record, readers: u32, handle: u64, slot: &Slot) {
-    let others = || candidates(space, owner, readers).filter(|record| !std::ptr::eq(*record, me));
+    let others = candidates(space, owner, readers).filter(|record| !std::ptr::eq(*record, me));
     // Every record is revoked, then one barrier serves them all.
-    if others().fold(false, |needed, record| record.revoke(handle) | needed) {
+    if others.fold(false, |needed, record| record.revoke(handle) | needed) {
         if barrier::heavy() {
-            others().for_each(|record| record.revoked(handle));
+            // Those as well that their threads have given up meanwhile: nobody else ends a revocation.
+            owner.revoked(handle);
+            groups(readers).flat_map(|group| space.records(group)).for_each(|record| record.revoked(handle));
         } else {
             // No barrier any more, so there is no telling who holds the value: it is never dropped.
             slot.hold_for_reader();
