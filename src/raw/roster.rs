@@ -64,7 +64,7 @@ impl Sheet {
 
     /// The sheet after this one.
     ///
-    /// SeqCst (E14): as for the bits, which are in it. Acquire: what is in it is visible.
+    /// `SeqCst` (E14): as for the bits, which are in it. Acquire (I5): its zeros are visible.
     fn next(&self) -> Option<&'static Self> {
         // SAFETY(I5): null, or leaked by `next_or_new`.
         unsafe { self.next.load(Ordering::SeqCst).as_ref() }
@@ -75,8 +75,8 @@ impl Sheet {
             return next;
         }
         let new = Box::into_raw(Box::new(Self::empty()));
-        // Release: its zeros come before. Acquire, where it fails: those of the one that is there.
-        match self.next.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
+        // Release (I5): its zeros come before. Acquire, where it fails: those of the one that is there.
+        match self.next.compare_exchange(ptr::null_mut(), new, Ordering::Release, Ordering::Acquire) {
             // SAFETY(I5): leaked.
             Ok(_) => unsafe { &*new },
             Err(earlier) => {

@@ -74,6 +74,21 @@ fn e14_a_new_record_and_a_lookup_against_removal() {
 }
 
 #[test]
+fn i5_two_new_records_in_a_new_sheet() {
+    explore(|order| {
+        let world = World::new(1);
+        let there: Vec<_> = (0..READER_GROUPS).map(|_| world.space.add_record()).collect();
+        let (one, two) = order.race(move || world.record(), move || world.record());
+        assert_ne!(one.group(), two.group());
+        for record in [one, two] {
+            assert!(std::ptr::eq(world.space.claimed(record.group()).next().unwrap(), record));
+            let all: Vec<_> = world.space.records(record.group()).map(std::ptr::from_ref).collect();
+            assert_eq!(all, [std::ptr::from_ref(there[record.group() as usize]), record]);
+        }
+    });
+}
+
+#[test]
 fn e5_e14_a_use_and_the_end_of_the_claim_against_removal() {
     explore_claims(|order, ready| {
         let world = World::new(1);
@@ -168,6 +183,25 @@ fn e12_e14_a_revocation_ends_also_where_the_claim_ended_meanwhile() {
         reader.revoke(another);
         reader.revoked(another);
         assert!(!reader.is_plain(), "nobody ends the revocation");
+        assert_eq!(drops.count(), 1);
+    });
+}
+
+#[test]
+fn i5_e12_a_revocation_against_a_new_record() {
+    explore_plain(|order| {
+        let world = World::new(1);
+        let reader = world.record();
+        let owner = world.owner();
+        let drops = Drops::default();
+        let handle = owner.insert(drops.probe());
+        assert!(world.visit(reader, handle));
+        let others: Vec<_> = (2..READER_GROUPS).map(|_| world.space.add_record()).collect();
+        assert_eq!(others.last().unwrap().group(), READER_GROUPS - 1);
+        // The end of the revocation meets the new record, which is of the reader's group.
+        let (new, removed) = order.race(move || world.space.add_record(), move || owner.remove(handle));
+        assert_eq!((new.group(), removed), (reader.group(), Some(true)));
+        assert!(!reader.is_plain());
         assert_eq!(drops.count(), 1);
     });
 }
