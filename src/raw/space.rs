@@ -31,6 +31,8 @@ const SHARD_PLACES: u32 = 1;
 /// One part in so many of all shards is kept for threads that have none of their own.
 const COMMON_PART: u32 = 16;
 
+const ALL_GROUPS: u32 = (1 << READER_GROUPS) - 1;
+
 /// How large a space is; the real one uses the whole layout.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Size {
@@ -251,14 +253,17 @@ impl Space {
         (0..READER_GROUPS).flat_map(|group| self.roster.records(group))
     }
 
-    /// The records of one group that some thread has claimed: the ones whose cells may hold what was closed before this is called (E14).
-    #[inline]
-    pub(crate) fn claimed(&self, group: u32) -> impl Iterator<Item = &'static Record> {
-        self.roster.claimed(group)
+    /// Shows every record of these groups (a bit each) that some thread has claimed: the ones whose cells may hold what was closed before this is called (E14).
+    #[inline(always)]
+    pub(crate) fn each_claimed(&self, groups: u32, show: impl FnMut(&'static Record)) {
+        self.roster.each_claimed(groups, show);
     }
 
-    fn all_claimed(&self) -> impl Iterator<Item = &'static Record> {
-        (0..READER_GROUPS).flat_map(|group| self.roster.claimed(group))
+    /// Whether that is so of any claimed record.
+    fn any_claimed(&self, is: impl Fn(&Record) -> bool) -> bool {
+        let mut any = false;
+        self.each_claimed(ALL_GROUPS, |record| any = any || is(record));
+        any
     }
 
     /// Records made so far.
@@ -379,12 +384,12 @@ impl Space {
     pub(crate) fn settle(&self) -> bool {
         fence(Ordering::SeqCst);
         // A record that becomes plain after this has passed a barrier after it, and finds the table without the page. So does one that is claimed after this (E14).
-        !self.all_claimed().any(Record::is_plain) || barrier::heavy()
+        !self.any_claimed(Record::is_plain) || barrier::heavy()
     }
 
     /// Whether some thread may still look at the page that was withdrawn from this place, before the last [`Space::settle`].
     pub(crate) fn is_kept(&self, place: u32) -> bool {
-        self.all_claimed().any(|record| record.keeps(place))
+        self.any_claimed(|record| record.keeps(place))
     }
 
     /// Lets the place be used again, by the record that it belongs to. Where there is no memory to note that, it never is.
