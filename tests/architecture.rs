@@ -123,8 +123,8 @@ fn names() -> HashSet<String> {
 /// From leaf to root. A module names only those before it, but for the pairs below.
 const ORDER: [&str; 33] = [
     "at_exit", "bits", "unwind", "hook", "clock", "name", "past", "site", "barrier", "exit", "slot",
-    "history", "roster", "space", "cells", "bias", "token", "layout", "page", "entry", "shard", "remove", "trace",
-    "set", "lookup", "create", "thread", "explain", "near", "survey", "count", "held", "registry",
+    "history", "roster", "space", "cells", "bias", "token", "layout", "page", "entry", "shard", "remove",
+    "trace", "set", "lookup", "create", "thread", "explain", "near", "survey", "count", "held", "registry",
 ];
 
 /// Modules that know each other, with the reason why the left one names the right one.
