@@ -121,14 +121,16 @@ fn names() -> HashSet<String> {
 }
 
 /// From leaf to root. A module names only those before it, but for the pairs below.
-const ORDER: [&str; 34] = [
+const ORDER: [&str; 35] = [
     "at_exit", "bits", "link", "seed", "unwind", "hook", "clock", "name", "past", "site", "barrier", "exit",
-    "slot", "history", "space", "cells", "bias", "token", "layout", "page", "entry", "shard", "remove",
-    "trace", "set", "lookup", "create", "thread", "explain", "near", "survey", "count", "held", "registry",
+    "slot", "history", "roster", "space", "cells", "bias", "token", "layout", "page", "entry", "shard",
+    "remove", "trace", "set", "lookup", "create", "thread", "explain", "near", "survey", "count", "held",
+    "registry",
 ];
 
 /// Modules that know each other, with the reason why the left one names the right one.
-const MUTUAL: [(&str, &str, &str); 8] = [
+const MUTUAL: [(&str, &str, &str); 9] = [
+    ("roster", "cells", "it is a list of records, and makes them"),
     ("space", "cells", "it asks the records whether a cell names a page"),
     ("space", "page", "an entry is a page's address"),
     ("space", "entry", "the table is made of entries"),

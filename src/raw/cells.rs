@@ -34,10 +34,11 @@
 
 use super::barrier;
 use super::bits;
+use super::roster::Claim;
 use super::slot::{READER_GROUPS, Slot, reader_bit};
 use super::space::Places;
-use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering, fence, light_fence};
-use std::ptr::{self, NonNull};
+use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, fence, light_fence};
+use std::ptr::NonNull;
 
 /// Cells for guards, per record.
 #[cfg(not(haft_loom))]
@@ -80,25 +81,17 @@ pub(crate) struct Record {
     /// Where `patience` begins after the next revocation.
     next_patience: AtomicU32,
     /// Whether some thread uses the record now.
-    claimed: AtomicBool,
+    claim: Claim,
     /// For threads that only look up; such a record never owns a page.
     pooled: bool,
     /// The order of creation.
-    pub(super) index: u32,
-    /// The record pushed before this one in its group; set before it is published.
-    pub(super) next: *const Record,
+    index: u32,
     /// The places in the table that this record's pages take.
     pub(super) places: Mutex<Places>,
 }
 
-// SAFETY(I5): `next` is written before the record is shared and never after; it points to a record, which is
-// never freed. Everything else is atomic or locked.
-unsafe impl Sync for Record {}
-// SAFETY(I5): as above; no part of a record is bound to the thread that made it.
-unsafe impl Send for Record {}
-
 impl Record {
-    pub(super) fn new(index: u32, claimed: bool, pooled: bool) -> Self {
+    pub(super) fn new(index: u32, claim: Claim, pooled: bool) -> Self {
         Self {
             guards: std::array::from_fn(|_| AtomicU64::new(0)),
             transit: AtomicU64::new(0),
@@ -110,10 +103,9 @@ impl Record {
             patience: AtomicU32::new(0),
             debts: std::array::from_fn(|_| AtomicU64::new(0)),
             next_patience: AtomicU32::new(PATIENCE.0),
-            claimed: AtomicBool::new(claimed),
+            claim,
             pooled,
             index,
-            next: ptr::null(),
             places: Mutex::new(Places::default()),
         }
     }
@@ -150,16 +142,16 @@ impl Record {
 
     // ---- the claim ----
 
-    /// Takes the record for one thread. Acquire (E8): what the last thread did with it is visible.
+    /// Takes the record for one thread: whether that has it now (E8, E14).
     pub(crate) fn claim(&self) -> bool {
-        !self.claimed.load(Ordering::Relaxed)
-            && self.claimed.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        self.claim.take()
     }
 
-    /// Gives the record up. Release (E8): everything that this thread did with it comes before. Guards that are left in it are noted.
+    /// Gives the record up (E8). Guards that are left in it are noted, and nothing of it is of any account to those who look at cells (I5).
     pub(crate) fn disclaim(&self) {
         debug_assert!(self.left_behind().next().is_none());
-        self.claimed.store(false, Ordering::Release);
+        debug_assert_eq!(self.transit.load(Ordering::Relaxed), 0);
+        self.claim.give_up();
     }
 
     /// The cells whose guards are neither gone nor noted. The caller has claimed the record.
@@ -321,6 +313,10 @@ impl Record {
     ///
     /// Release (E12): after the barrier.
     pub(crate) fn revoked(&self, handle: u64) {
+        // It is called for many that it has not revoked, and their lines are left alone.
+        if self.mode.load(Ordering::Relaxed) != handle {
+            return;
+        }
         let _ = self.mode.compare_exchange(handle, SHARED, Ordering::AcqRel, Ordering::Relaxed);
     }
 
@@ -538,11 +534,12 @@ impl Orphans {
 
 #[cfg(all(test, not(haft_loom)))]
 mod tests {
+    use super::super::space::{Size, Space};
     use super::*;
 
     #[test]
     fn e4_a_failed_lookup_finds_its_debt_whatever_the_mode() {
-        let record: &'static Record = Box::leak(Box::new(Record::new(0, true, false)));
+        let record: &'static Record = Space::leaked(Size::FULL).add_record();
         let (cell, handle) = (Cell::first(record), 0x1_0000_0001);
         for mode in [PLAIN, SHARED] {
             record.mode.store(mode, Ordering::Relaxed);

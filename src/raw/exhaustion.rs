@@ -21,8 +21,13 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let space = Space::leaked(SIZE);
-        Self { space, record: space.add_record(true) }
+        Self::of(Space::leaked(SIZE))
+    }
+
+    fn of(space: &'static Space) -> Self {
+        let record = space.add_record();
+        assert!(record.claim());
+        Self { space, record }
     }
 
     /// A set that the test retires by hand, with the shard of the one record.
@@ -203,7 +208,7 @@ fn s1_dropping_registries_brings_nothing_back_and_uses_every_place_up() {
 #[test]
 fn s1_a_slot_is_retired_after_its_last_generation() {
     let space = Space::leaked(Size { places: 128, slots: 1, last_generation: 1000 });
-    let world = World { space, record: space.add_record(true) };
+    let world = World::of(space);
     let (_set, shard) = world.set();
     let first = world.insert(&shard, 1).unwrap();
     let mut last = first;

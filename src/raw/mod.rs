@@ -20,6 +20,7 @@ pub(crate) mod lookup;
 pub(crate) mod page;
 pub(crate) mod past;
 pub(crate) mod remove;
+pub(crate) mod roster;
 pub(crate) mod seed;
 pub(crate) mod set;
 pub(crate) mod shard;

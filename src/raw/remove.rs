@@ -303,42 +303,57 @@ fn stamp(me: &Record) -> Mark {
     super::history::stamp(me.who())
 }
 
-/// Every record that may hold the handle.
-fn candidates(space: &Space, owner: &'static Record, readers: u32) -> impl Iterator<Item = &'static Record> {
-    let groups = (0..super::slot::READER_GROUPS).filter(move |group| readers & 1 << group != 0);
-    let records = groups.flat_map(|group| space.records(group));
-    // The owner is in one of the groups as well, and must not be converted twice: its debts would be taken for those of others.
-    std::iter::once(owner).chain(records.filter(move |record| !std::ptr::eq(*record, owner)))
+/// Shows every record that may hold the handle, which is closed (E14).
+#[inline(always)]
+fn candidates(space: &Space, owner: &'static Record, readers: u32, mut show: impl FnMut(&'static Record)) {
+    show(owner);
+    space.each_claimed(readers, |record| {
+        // The owner is in one of the groups as well, and must not be converted twice: its debts would be taken for those of others.
+        if !std::ptr::eq(record, owner) {
+            show(record);
+        }
+    });
 }
 
 #[inline(never)]
 fn convert_all(space: &Space, owner: &'static Record, me: &Record, readers: u32, handle: u64, slot: &Slot) {
-    let others = || candidates(space, owner, readers).filter(|record| !std::ptr::eq(*record, me));
     // Every record is revoked, then one barrier serves them all.
-    if others().fold(false, |needed, record| record.revoke(handle) | needed) {
+    let mut needed = false;
+    candidates(space, owner, readers, |record| {
+        needed |= !std::ptr::eq(record, me) && record.revoke(handle);
+    });
+    if needed {
         if barrier::heavy() {
-            others().for_each(|record| record.revoked(handle));
+            end_revocation(space, owner, readers, handle);
         } else {
             // No barrier any more, so there is no telling who holds the value: it is never dropped.
             slot.hold_for_reader();
         }
     }
     let mut orphans = Orphans::default();
-    for record in candidates(space, owner, readers) {
+    candidates(space, owner, readers, |record| {
         if record.find(handle).is_none() {
-            continue;
+            return;
         }
         if std::ptr::eq(record, me) {
             record.convert_own(handle, slot);
         } else {
             record.convert(handle, slot, &mut orphans);
         }
-    }
+    });
     for other in orphans.take() {
         // Somebody else's value may be dropped here, and its drop may panic; this removal goes on all the same.
         // SAFETY(I4): the debt stood for a counted hold, and was cleared by this thread.
         quietly(|| unsafe { give_back(space, other, Some(me)) });
     }
+}
+
+/// Ends the revocation also in those records that their threads have given up meanwhile: nobody else does.
+#[cold]
+fn end_revocation(space: &Space, owner: &'static Record, readers: u32, handle: u64) {
+    owner.revoked(handle);
+    let groups = (0..super::slot::READER_GROUPS).filter(|group| readers & 1 << group != 0);
+    groups.flat_map(|group| space.records(group)).for_each(|record| record.revoked(handle));
 }
 
 /// Gives the remover's own hold back: `true` where it was the last one after all.

@@ -10,10 +10,11 @@ use super::cells::Record;
 use super::entry::{Entry, Gate};
 use super::page::PagePtr;
 use super::past::Past;
+use super::roster::Roster;
 use super::seed::{first_generation, mix};
 use super::set::Set;
 use super::slot::READER_GROUPS;
-use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Mutex, Ordering, fence};
+use crate::sync::{AtomicPtr, AtomicU64, Mutex, Ordering, fence};
 use std::ptr::{self, NonNull};
 
 /// Places in the table.
@@ -30,6 +31,8 @@ const SHARD_PLACES: u32 = 1;
 
 /// One part in so many of all shards is kept for threads that have none of their own.
 const COMMON_PART: u32 = 16;
+
+const ALL_GROUPS: u32 = (1 << READER_GROUPS) - 1;
 
 /// How large a space is; the real one uses the whole layout.
 #[derive(Clone, Copy, Debug)]
@@ -72,9 +75,8 @@ pub(crate) struct Space {
     entries: [Entry; PLACES],
     /// Per place: what its pages that are gone have used.
     pasts: [AtomicPtr<Past>; PLACES],
-    /// Every record ever made, by group.
-    records: [AtomicPtr<Record>; READER_GROUPS as usize],
-    record_count: AtomicU32,
+    /// Every record ever made.
+    roster: Roster,
     unused: Mutex<Option<Unused>>,
     /// The record that owns what threads without a shard create. No thread ever claims it.
     common: AtomicPtr<Record>,
@@ -99,8 +101,7 @@ impl Space {
         Self {
             entries: [const { Entry::empty() }; PLACES],
             pasts: [const { AtomicPtr::new(ptr::null_mut()) }; PLACES],
-            records: [const { AtomicPtr::new(ptr::null_mut()) }; READER_GROUPS as usize],
-            record_count: AtomicU32::new(0),
+            roster: Roster::new(),
             unused: Mutex::new(None),
             common: AtomicPtr::new(ptr::null_mut()),
             leftovers: Mutex::new(None),
@@ -116,8 +117,7 @@ impl Space {
         Self {
             entries: std::array::from_fn(|_| Entry::empty()),
             pasts: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
-            records: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
-            record_count: AtomicU32::new(0),
+            roster: Roster::new(),
             unused: Mutex::new(None),
             common: AtomicPtr::new(ptr::null_mut()),
             leftovers: Mutex::new(None),
@@ -232,58 +232,48 @@ impl Space {
 
     // ---- records ----
 
-    /// Makes a record that may own pages, visible to every remover from now on.
-    pub(crate) fn add_record(&self, claimed: bool) -> &'static Record {
-        self.publish_record(claimed, false)
+    /// Makes a record that may own pages, which nobody has claimed.
+    pub(crate) fn add_record(&'static self) -> &'static Record {
+        self.roster.add(false)
     }
 
-    /// Makes a claimed record for a thread that only looks up.
+    /// Makes a record for threads that only look up, which nobody has claimed.
     #[cfg(not(haft_loom))]
-    pub(crate) fn add_pooled_record(&self) -> &'static Record {
-        self.publish_record(true, true)
-    }
-
-    fn publish_record(&self, claimed: bool, pooled: bool) -> &'static Record {
-        let index = self.record_count.fetch_add(1, Ordering::Relaxed);
-        let record = Box::leak(Box::new(Record::new(index, claimed, pooled)));
-        let group = &self.records[record.group() as usize];
-        let mut head = group.load(Ordering::Relaxed);
-        loop {
-            record.next = head;
-            // `SeqCst` (E3): a remover that sees a bit which this record's thread sets later sees the record. Release:
-            // its fields come before.
-            match group.compare_exchange_weak(head, record, Ordering::SeqCst, Ordering::Relaxed) {
-                Ok(_) => return record,
-                Err(now) => head = now,
-            }
-        }
+    pub(crate) fn add_pooled_record(&'static self) -> &'static Record {
+        self.roster.add(true)
     }
 
     /// The records of one group.
-    #[inline]
     pub(crate) fn records(&self, group: u32) -> impl Iterator<Item = &'static Record> {
-        // `SeqCst` (E3): comes after the close; Acquire: the record's fields are visible.
-        let mut next: *const Record = self.records[group as usize].load(Ordering::SeqCst);
-        std::iter::from_fn(move || {
-            // SAFETY(I5): records are never freed, and `next` is a record or null.
-            let record = unsafe { next.as_ref() }?;
-            next = record.next;
-            Some(record)
-        })
+        self.roster.records(group)
     }
 
     /// All records.
+    #[cfg(not(haft_loom))]
     pub(crate) fn all_records(&self) -> impl Iterator<Item = &'static Record> {
-        (0..READER_GROUPS).flat_map(|group| self.records(group))
+        (0..READER_GROUPS).flat_map(|group| self.roster.records(group))
+    }
+
+    /// Shows every record of these groups (a bit each) that some thread has claimed: the ones whose cells may hold what was closed before this is called (E14).
+    #[inline(always)]
+    pub(crate) fn each_claimed(&self, groups: u32, show: impl FnMut(&'static Record)) {
+        self.roster.each_claimed(groups, show);
+    }
+
+    /// Whether that is so of any claimed record.
+    fn any_claimed(&self, is: impl Fn(&Record) -> bool) -> bool {
+        let mut any = false;
+        self.each_claimed(ALL_GROUPS, |record| any = any || is(record));
+        any
     }
 
     /// Records made so far.
     pub(crate) fn record_count(&self) -> u32 {
-        self.record_count.load(Ordering::Relaxed)
+        self.roster.count()
     }
 
     /// The record that owns the common shards.
-    pub(crate) fn common_record(&self) -> &'static Record {
+    pub(crate) fn common_record(&'static self) -> &'static Record {
         loop {
             // Acquire: the record's fields are visible.
             // SAFETY(I5): records are never freed.
@@ -292,7 +282,7 @@ impl Space {
             }
             let _unused = self.unused.lock();
             if self.common.load(Ordering::Relaxed).is_null() {
-                let record: *const Record = self.add_record(true);
+                let record: *const Record = self.add_record();
                 self.common.store(record.cast_mut(), Ordering::Release);
             }
         }
@@ -394,13 +384,13 @@ impl Space {
     /// Makes the cells of every thread that came before the last withdrawal visible (E9): `false` where that is impossible.
     pub(crate) fn settle(&self) -> bool {
         fence(Ordering::SeqCst);
-        // A record that becomes plain after this has passed a barrier after it, and finds the table without the page.
-        !self.all_records().any(Record::is_plain) || barrier::heavy()
+        // A record that becomes plain after this has passed a barrier after it, and finds the table without the page. So does one that is claimed after this (E14).
+        !self.any_claimed(Record::is_plain) || barrier::heavy()
     }
 
     /// Whether some thread may still look at the page that was withdrawn from this place, before the last [`Space::settle`].
     pub(crate) fn is_kept(&self, place: u32) -> bool {
-        self.all_records().any(|record| record.keeps(place))
+        self.any_claimed(|record| record.keeps(place))
     }
 
     /// Lets the place be used again, by the record that it belongs to. Where there is no memory to note that, it never is.

@@ -143,7 +143,7 @@ impl Local {
         // gone has no shard.
         let record = match BOUND.get() {
             Some(record) => *record,
-            None => match catch_unwind(|| *BOUND.get_or(|| SPACE.add_record(false))) {
+            None => match catch_unwind(|| *BOUND.get_or(|| SPACE.add_record())) {
                 Ok(record) => record,
                 Err(_) => {
                     self.ended.set(true);
@@ -193,8 +193,16 @@ impl Local {
 
 /// A claimed record of the pool, a new one where all are in use.
 fn pooled_record() -> &'static Record {
-    let free = SPACE.all_records().find(|record| record.is_pooled() && record.claim());
-    free.unwrap_or_else(|| SPACE.add_pooled_record())
+    loop {
+        if let Some(free) = SPACE.all_records().find(|record| record.is_pooled() && record.claim()) {
+            return free;
+        }
+        let new = SPACE.add_pooled_record();
+        // Another thread may have found it already.
+        if new.claim() {
+            return new;
+        }
+    }
 }
 
 /// A record that is claimed for one call.

@@ -5,6 +5,7 @@
 //! Each test is named after the edges (E1 ...) and rules (S1 ...) that it is about.
 
 mod bias;
+mod claims;
 mod conversion;
 mod ending;
 mod growth;
@@ -175,7 +176,9 @@ impl World {
 
     /// A claimed record, as a thread has.
     fn record(&self) -> &'static Record {
-        self.space.add_record(true)
+        let record = self.space.add_record();
+        assert!(record.claim());
+        record
     }
 
     /// A record with its shard of the set, as a thread that creates has.
