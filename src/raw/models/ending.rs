@@ -140,3 +140,25 @@ fn i6_the_common_shard_serves_threads_in_turn() {
         assert_eq!(world.set().totals().live(), 1);
     });
 }
+
+#[test]
+fn i6_two_registries_make_the_common_record_at_once() {
+    explore(|order| {
+        let world = World::new(1);
+        let another = world.another();
+        let drops = Drops::default();
+        let create = move |world: World, probe: Probe| {
+            let common = world.set().common();
+            let shard = common.as_ref().unwrap();
+            // SAFETY(I6): under the lock of the common shard.
+            let popped = unsafe { create::pop::<Probe>(shard) };
+            // SAFETY(I3): just popped, in a set of probes.
+            popped.ok().map(|popped| unsafe { create::fill(popped, probe, 1) })
+        };
+        let probes = (drops.probe(), drops.probe());
+        let (one, two) = order.race(move || create(world, probes.0), move || create(another, probes.1));
+        // There is one place for common shards in so small a space.
+        assert!(one.is_some() != two.is_some(), "{one:?} {two:?}");
+        assert_eq!(world.space.record_count(), 1);
+    });
+}

@@ -8,6 +8,7 @@ mod bias;
 mod conversion;
 mod ending;
 mod growth;
+mod hooks;
 mod lifetime;
 mod lookup;
 mod modes;
@@ -16,6 +17,7 @@ mod removal;
 #[cfg(haft_shuttle)]
 mod scenarios;
 mod taking;
+mod unfenced;
 mod walks;
 
 use super::bits;
