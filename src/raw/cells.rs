@@ -218,10 +218,12 @@ impl Record {
         fence(Ordering::SeqCst);
     }
 
-    /// Takes the debt of a cell that this handle has left, if there is one. Acquire (E4): the hold is visible before it is given back.
+    /// Takes the debt of a cell that this handle has left, if there is one. The caller has passed a fence since (E4). Acquire (E4): the hold is visible before it is given
+    /// back.
     fn take_debt(&self, index: usize, handle: u64) -> bool {
         let debt = &self.debts[index % GUARD_CELLS];
-        debt.load(Ordering::SeqCst) == handle
+        // Relaxed: the fence orders it, and the exchange decides.
+        debt.load(Ordering::Relaxed) == handle
             && debt.compare_exchange(handle, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
@@ -275,7 +277,8 @@ impl Record {
     #[inline]
     pub(super) fn begin_intent(&self, handle: u64) {
         debug_assert!(bits::is_well_formed(handle));
-        self.transit.store(handle - 1, Ordering::Release);
+        // Relaxed: it publishes nothing but the handle. What the stay used is published by the end of the intent (E9).
+        self.transit.store(handle - 1, Ordering::Relaxed);
         // E13: the intent, then the look at the bias; whoever revokes that makes all threads pass a barrier.
         light_fence();
     }
@@ -297,8 +300,8 @@ impl Record {
         match self.mode.load(Ordering::SeqCst) {
             SHARED => false,
             PLAIN => {
-                // Whoever is first ends it; the others wait for a barrier of their own.
-                if self.mode.compare_exchange(PLAIN, handle, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                // Whoever is first ends it; the others wait for a barrier of their own. Relaxed (E12): the barrier that the caller makes orders it.
+                if self.mode.compare_exchange(PLAIN, handle, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
                     let patience = self.next_patience.load(Ordering::Relaxed);
                     self.patience.store(patience, Ordering::Relaxed);
                     self.next_patience.store(PATIENCE.1.min(patience * 2), Ordering::Relaxed);
@@ -320,9 +323,9 @@ impl Record {
         let _ = self.mode.compare_exchange(handle, SHARED, Ordering::AcqRel, Ordering::Relaxed);
     }
 
-    /// Whether its reader publishes without a barrier. `SeqCst` (E12), as in [`Record::revoke`].
+    /// Whether its reader publishes without a barrier. Relaxed (E12): the caller has passed a fence after what the reader's later lookups have to see.
     pub(crate) fn is_plain(&self) -> bool {
-        self.mode.load(Ordering::SeqCst) != SHARED
+        self.mode.load(Ordering::Relaxed) != SHARED
     }
 
     /// Whether a guard of the claimer, who asks, holds the handle. Relaxed: it sees its own stores.
@@ -374,15 +377,10 @@ impl Record {
             }
             #[cfg(haft_loom)]
             fence(Ordering::SeqCst);
-            let in_use = || cell.load(Ordering::SeqCst) == handle;
-            // Where the mode is plain again, this is a lookup that fails, since the mode is not plain before the cells are free. It looks for a debt
-            // all the same when it lets go; the barrier only finds out sooner that it has gone.
-            let mut stays = in_use();
-            if stays && self.revoke(handle) && barrier::heavy() {
-                self.revoked(handle);
-                stays = in_use();
-            }
-            // The reader has gone. Either it saw the debt, or it is taken back here. Acquire (E5): the reader's use comes before.
+            // The reader has gone, or it finds the debt when it lets go. A guard does where the mode is not plain; and where it is plain again, which it is
+            // not before the cells are free, this is a lookup that came after the close, so it fails, and looks for a debt whatever the mode.
+            // SeqCst (E4): after the debt. Acquire (E5): the reader's use comes before.
+            let stays = cell.load(Ordering::SeqCst) == handle;
             if !stays && debt.compare_exchange(handle, 0, Ordering::AcqRel, Ordering::Acquire).is_ok() {
                 slot.unhold_for_reader();
             }
@@ -431,10 +429,11 @@ impl Cell {
         Self(first)
     }
 
-    /// Whether its record's claimer may take it. Acquire (E5): the guard that was here before, perhaps another thread's, is done.
+    /// Whether its record's claimer may take it. Relaxed: the guard that was here before was this thread's own or, where the thread before left it behind, is
+    /// counted by its slot (E6), and whoever removes that handle finds it noted or gone.
     #[inline(always)]
     pub(super) fn is_free(self) -> bool {
-        self.cell().load(Ordering::Acquire) == 0
+        self.cell().load(Ordering::Relaxed) == 0
     }
 
     /// From a token's pointer.
@@ -498,7 +497,7 @@ impl Cell {
     /// handle's remover, which has seen it shared, was about to leave one.
     pub(crate) fn release_failed(self) -> Option<u64> {
         let handle = self.handle();
-        // Release (E5), as in `release`.
+        // Release (E9): the page was looked at before.
         self.cell().store(0, Ordering::Release);
         self.record().settle(self.index(), handle).then_some(handle)
     }

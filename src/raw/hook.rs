@@ -12,7 +12,14 @@ pub(crate) struct Hook<E> {
 
 impl<E> Hook<E> {
     /// No function.
+    #[cfg(not(haft_loom))]
     pub(crate) const fn new() -> Self {
+        Self { function: AtomicPtr::new(ptr::null_mut()), _told: PhantomData }
+    }
+
+    /// No function.
+    #[cfg(haft_loom)]
+    pub(crate) fn new() -> Self {
         Self { function: AtomicPtr::new(ptr::null_mut()), _told: PhantomData }
     }
 

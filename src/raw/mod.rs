@@ -14,6 +14,7 @@ pub(crate) mod cells;
 pub(crate) mod create;
 pub(crate) mod entry;
 pub(crate) mod history;
+pub(crate) mod hook;
 pub(crate) mod layout;
 pub(crate) mod link;
 pub(crate) mod lookup;
@@ -41,8 +42,6 @@ pub(crate) mod exit;
 pub(crate) mod explain;
 #[cfg(not(haft_loom))]
 pub(crate) mod held;
-#[cfg(not(haft_loom))]
-pub(crate) mod hook;
 #[cfg(not(haft_loom))]
 pub(crate) mod name;
 #[cfg(not(haft_loom))]

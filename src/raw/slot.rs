@@ -253,7 +253,8 @@ impl Slot {
     /// before the close, which therefore sees the bit, and the cell that was published before it.
     #[cold]
     pub(crate) fn join(&self, generation: u32, bit: u64) -> bool {
-        let mut state = State(self.state.load(Ordering::SeqCst));
+        // Relaxed: the exchange decides.
+        let mut state = State(self.state.load(Ordering::Relaxed));
         while state.is_live(generation) {
             let joined = state.0 | bit;
             match close(&self.state, state.0, joined) {
@@ -269,7 +270,8 @@ impl Slot {
     /// `None` where it is not live, `Some(false)` where all 8,388,607 holds are taken: the count never
     /// runs over into its neighbour. Acquire (E1): the value is visible to the holder.
     pub(crate) fn hold(&self, generation: u32) -> Option<bool> {
-        let mut state = State(self.state.load(Ordering::Acquire));
+        // Relaxed: the exchange decides, and it alone makes a holder.
+        let mut state = State(self.state.load(Ordering::Relaxed));
         while state.is_live(generation) {
             if state.is_full() {
                 return Some(false);
@@ -278,7 +280,7 @@ impl Slot {
                 state.0,
                 state.0 + ONE,
                 Ordering::Acquire,
-                Ordering::Acquire,
+                Ordering::Relaxed,
             ) {
                 Ok(_) => return Some(true),
                 Err(now) => state = State(now),
@@ -332,7 +334,8 @@ impl Slot {
     /// The winner owns one hold, so that nobody else can be the last one while it looks at the cells.
     #[inline]
     pub(crate) fn close(&self, generation: u32) -> Option<State> {
-        let mut state = State(self.state.load(Ordering::Acquire));
+        // Relaxed: the exchange decides.
+        let mut state = State(self.state.load(Ordering::Relaxed));
         while state.is_live(generation) {
             let closed = State::new(generation, Phase::Closed, state.holds() + 1);
             match close(&self.state, state.0, closed.0) {
@@ -345,10 +348,10 @@ impl Slot {
 
     /// As [`Slot::close`], by the owner of a biased page, who has found the slot quiet and said what it intends (E13).
     ///
-    /// Release (E13): before the end of the intent.
+    /// Relaxed: the end of the intent, which follows, publishes it (E13).
     #[inline]
     pub(crate) fn close_plainly(&self, generation: u32) {
-        self.state.store(State::new(generation, Phase::Closed, 1).0, Ordering::Release);
+        self.state.store(State::new(generation, Phase::Closed, 1).0, Ordering::Relaxed);
     }
 
     /// Whether the caller's hold is the only one left on a closed slot.

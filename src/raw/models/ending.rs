@@ -140,3 +140,17 @@ fn i6_the_common_shard_serves_threads_in_turn() {
         assert_eq!(world.set().totals().live(), 1);
     });
 }
+
+#[test]
+fn e2_the_common_record_is_whole_for_all_registries() {
+    explore(|order| {
+        // Each registry asks under a lock of its own.
+        let world = World::new(1);
+        let (one, two) = order.race(
+            move || world.space.common_record().is_plain(),
+            move || world.space.common_record().is_plain(),
+        );
+        assert_eq!(one, two);
+        assert_eq!(world.space.record_count(), 1);
+    });
+}

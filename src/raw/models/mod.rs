@@ -9,6 +9,7 @@ mod claims;
 mod conversion;
 mod ending;
 mod growth;
+mod hooks;
 mod lifetime;
 mod lookup;
 mod modes;
@@ -17,6 +18,7 @@ mod removal;
 #[cfg(haft_shuttle)]
 mod scenarios;
 mod taking;
+mod unfenced;
 mod walks;
 
 use super::bits;

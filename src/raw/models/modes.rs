@@ -149,3 +149,28 @@ fn e8_a_guard_that_its_thread_left_behind_against_the_next_claim() {
         assert_eq!(drops.count(), 1);
     });
 }
+
+#[test]
+fn e4_e12_a_lookup_that_fails_in_a_record_that_is_plain_again_finds_its_debt() {
+    explore_plain(|order| {
+        let world = World::new(2);
+        let owner = world.owner();
+        let (drops, others) = (Drops::default(), Drops::default());
+        let (first, second) = (owner.insert(others.probe()), owner.insert(drops.probe()));
+        let other = world.record();
+        assert_eq!(world.remove(other, first), Some(true));
+        // The next one lets go of the mode as well.
+        assert!(world.visit(owner.record, second) && !owner.record.is_plain());
+        let (_, removed) = order.race(
+            move || {
+                world.visit(owner.record, second);
+                // In a plain record; the remover may have seen it shared.
+                world.visit(owner.record, second);
+            },
+            move || world.remove(other, second),
+        );
+        assert!(removed.is_some());
+        assert_eq!(drops.count(), 1, "a debt was not found, or a hold given back twice");
+        assert_eq!(world.set().totals().live(), 0);
+    });
+}

@@ -187,3 +187,28 @@ fn e11_sites_of_a_foreign_removal_are_not_taken_for_those_of_the_one_before() {
         assert_eq!(remover.join().unwrap(), Some(true));
     });
 }
+
+#[test]
+fn e2_what_a_place_remembers_is_whole_also_for_who_never_saw_its_page() {
+    explore(|order| {
+        let world = World::new(1);
+        let drops = Drops::default();
+        let probe = drops.probe();
+        let handle = world.first_handle(0, 0);
+        order.race(
+            move || {
+                // As `explain` does where it finds the place empty: perhaps because it sees it as it was before the page came.
+                if world.space.page(handle).is_none() {
+                    world.space.was_issued_before(handle);
+                }
+            },
+            move || {
+                let owner = world.owner();
+                assert_eq!(owner.insert(probe), handle);
+                world.retire(owner.record);
+            },
+        );
+        assert_eq!(drops.count(), 1);
+        assert!(world.space.was_issued_before(handle));
+    });
+}
