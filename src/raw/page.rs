@@ -217,11 +217,8 @@ impl PagePtr {
     /// The page stays allocated for `'a` (I2), holds values of `T`, and the slot that the link leads to is one of those that are ready.
     #[inline]
     pub(crate) unsafe fn slot<'a, T>(self, slot: Link) -> &'a Slot {
-        // SAFETY(I2): the caller's promise. A model is told that the page is looked at.
-        #[cfg(haft_loom)]
-        unsafe {
-            self.header();
-        }
+        // SAFETY(I2): the caller's promise. (A model is told that the page is looked at.)
+        let _ = unsafe { self.header() };
         // SAFETY(I2): the caller's promise; slots that are ready are initialised.
         unsafe { self.at::<T>(slot, 0).cast::<Slot>().as_ref() }
     }
