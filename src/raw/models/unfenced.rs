@@ -5,7 +5,7 @@
 
 use super::*;
 use crate::raw::bits;
-use crate::raw::slot::Link;
+use crate::raw::link::Link;
 
 #[test]
 fn e6_a_counted_hold_that_comes_back_is_before_the_owners_plain_removal() {
