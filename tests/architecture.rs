@@ -121,10 +121,10 @@ fn names() -> HashSet<String> {
 }
 
 /// From leaf to root. A module names only those before it, but for the pairs below.
-const ORDER: [&str; 32] = [
-    "at_exit", "bits", "unwind", "hook", "clock", "name", "past", "site", "barrier", "exit", "slot",
+const ORDER: [&str; 34] = [
+    "at_exit", "bits", "unwind", "hook", "clock", "name", "past", "site", "barrier", "exit", "slot", "word",
     "history", "space", "cells", "bias", "token", "layout", "page", "entry", "shard", "remove", "trace",
-    "set", "lookup", "create", "thread", "explain", "near", "survey", "count", "held", "registry",
+    "set", "lookup", "copied", "create", "thread", "explain", "near", "survey", "count", "held", "registry",
 ];
 
 /// Modules that know each other, with the reason why the left one names the right one.

@@ -1,5 +1,6 @@
 //! The machinery as the safe shell uses it: typed, and with nothing left to promise.
 
+use super::copied;
 use super::create::Reservation;
 use super::entry::is_perpetual;
 use super::explain::{Finding, explain};
@@ -12,6 +13,7 @@ use super::shard::Exhausted;
 use super::site::{NO_SITE, Spot};
 use super::survey::{self, Seen};
 use super::thread::{self, SPACE};
+use super::word::Word;
 use crate::sync::{AtomicPtr, Ordering};
 use std::any::TypeId;
 use std::marker::PhantomData;
@@ -111,6 +113,16 @@ impl<T: 'static> Owner<T> {
         thread::get_or(handle, self.want(), |hold| found(Held::new(hold)), or)
     }
 
+    /// Copies the word behind a handle, if nothing is in the way.
+    #[inline(always)]
+    pub(crate) fn copied(&self, handle: u64) -> Option<T>
+    where
+        T: Word,
+    {
+        // SAFETY(I2): the set is borrowed, and has values of `T`.
+        unsafe { copied::get(&SPACE, handle, self.want()) }
+    }
+
     /// Removes a handle.
     #[inline(always)]
     pub(crate) fn remove(&self, handle: u64, removed: impl Spot) -> Option<WasDropped> {
@@ -178,7 +190,7 @@ pub(crate) struct Reserved<'a, T> {
     _value: PhantomData<fn(T) -> T>,
 }
 
-impl<T> Reserved<'_, T> {
+impl<T: 'static> Reserved<'_, T> {
     /// The handle.
     pub(crate) fn handle(&self) -> u64 {
         self.inner.handle()
@@ -201,6 +213,13 @@ pub(crate) fn get<T: 'static>(handle: u64) -> Option<Held<T>> {
 #[inline(always)]
 pub(crate) fn get_or<T: 'static, R>(handle: u64, found: impl Fn(Held<T>) -> R, or: impl FnOnce() -> R) -> R {
     thread::get_or(handle, Want::Type, |hold| found(Held::new(hold)), or)
+}
+
+/// Copies the word behind a handle, if it is in a registry that is never dropped and nothing else is in the way.
+#[inline(always)]
+pub(crate) fn copied<T: Word>(handle: u64) -> Option<T> {
+    // SAFETY(I2): no set is named.
+    unsafe { copied::get(&SPACE, handle, Want::Type) }
 }
 
 /// Removes a handle, in whatever registry of `T` it is.

@@ -407,7 +407,11 @@ pub(crate) fn with_stay<R>(handle: u64, operation: impl FnOnce() -> R) -> R {
 ///
 /// The set holds values of `T` and is in use.
 #[inline(always)]
-pub(crate) unsafe fn insert<T>(set: &Set, value: T, created: impl Spot) -> Result<u64, (T, Exhausted)> {
+pub(crate) unsafe fn insert<T: 'static>(
+    set: &Set,
+    value: T,
+    created: impl Spot,
+) -> Result<u64, (T, Exhausted)> {
     let local = local();
     let (id, page) = local.by_set[set_index(set)].get();
     if id == set.id
@@ -424,7 +428,7 @@ pub(crate) unsafe fn insert<T>(set: &Set, value: T, created: impl Spot) -> Resul
 
 #[cold]
 #[inline(never)]
-unsafe fn insert_slowly<T>(set: &Set, value: T, created: impl Spot) -> Result<u64, (T, Exhausted)> {
+unsafe fn insert_slowly<T: 'static>(set: &Set, value: T, created: impl Spot) -> Result<u64, (T, Exhausted)> {
     let local = local();
     // SAFETY(I2): the caller's promise.
     match unsafe { pop::<T>(local, set, |page| local.remember(set, page)) } {

@@ -6,6 +6,7 @@
 
 mod bias;
 mod conversion;
+mod copied;
 mod ending;
 mod growth;
 mod lifetime;
