@@ -221,7 +221,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// For an index, an id, a number: what [`Word`] lists. It is what [`get`](Self::get) and a read would give, and a moment later the handle may be gone. A handle
     /// that is copied from and not looked up keeps its owner's removals as cheap as if no other thread had touched it.
     ///
-    /// Cost: about a dozen loads and comparisons, for a handle of a default registry, on every thread alike. Where the handle is in a [`Registry`](crate::Registry), whose
+    /// Cost: seven loads and as many comparisons, for a handle of a default registry, on every thread alike. Where the handle is in a [`Registry`](crate::Registry), whose
     /// memory may go, this looks it up as [`get`](Self::get) does; use [`Registry::copied`](crate::Registry::copied).
     /// Wait-free where it finds the value in a default registry; else as for [`get`](Self::get), lock-free.
     ///

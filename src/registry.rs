@@ -130,7 +130,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
 
     /// Copies a small value, by loads alone: [`Handle::copied`] for a registry, which keeps its memory as long as it is borrowed.
     ///
-    /// Cost: about a dozen loads and comparisons. Wait-free where it finds the value; else as for [`get`](Self::get), lock-free.
+    /// Cost: seven loads and as many comparisons. Wait-free where it finds the value; else as for [`get`](Self::get), lock-free.
     ///
     /// # Errors
     ///

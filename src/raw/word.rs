@@ -15,6 +15,7 @@ use std::num::{
 };
 use std::ptr::NonNull;
 
+#[cfg_attr(haft_loom, allow(unreachable_pub, reason = "a model has no shell"))]
 mod sealed {
     pub trait Sealed {}
 }
@@ -37,6 +38,7 @@ mod sealed {
 /// let handle = Handle::new(Id(7));
 /// assert_eq!(handle.copied().unwrap(), Id(7));   // not a `Word`: use `get`
 /// ```
+#[cfg_attr(haft_loom, allow(unreachable_pub, reason = "a model has no shell"))]
 pub trait Word: Copy + Send + Sync + 'static + sealed::Sealed {}
 
 macro_rules! words {
