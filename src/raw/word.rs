@@ -8,7 +8,7 @@ use crate::sync::Ordering;
 #[cfg(not(haft_loom))]
 use crate::sync::{Word1, Word2, Word4, Word8};
 use std::any::TypeId;
-use std::mem::transmute_copy;
+use std::mem::{needs_drop, transmute_copy};
 use std::num::{
     NonZeroI8, NonZeroI16, NonZeroI32, NonZeroI64, NonZeroIsize, NonZeroU8, NonZeroU16, NonZeroU32,
     NonZeroU64, NonZeroUsize,
@@ -50,7 +50,7 @@ macro_rules! words {
         )*
 
         /// Whether `T` is a [`Word`]; known to the compiler. (Without optimisation types are compared, but only with those of one size.)
-        #[inline(always)]
+        #[inline]
         fn is<T: 'static>() -> bool {
             false $(|| const { size_of::<T>() == size_of::<$word>() } && TypeId::of::<T>() == TypeId::of::<$word>())*
         }
@@ -78,7 +78,7 @@ struct Place<'a, T> {
 #[inline(always)]
 pub(super) unsafe fn write<T: 'static>(slot: &Slot, at: NonNull<T>, value: T) {
     slot.value.write();
-    if is::<T>() {
+    if const { !needs_drop::<T>() && matches!(size_of::<T>(), 1 | 2 | 4 | 8) } && is::<T>() {
         let word = Place { slot, at };
         // Release (E14): the slot was closed before, and whoever copies this word sees that.
         // SAFETY(I3): the caller's promise; it is a word.
