@@ -95,6 +95,8 @@ fn s3_s13_a_copy_gives_the_error_of_get() {
     registry.remove(handle).unwrap();
     assert_eq!(kinds(&registry, elsewhere.to_bits()), [Some(ErrorKind::Stale); 2]);
     assert_eq!(kinds(&registry, bits), [Some(ErrorKind::Stale); 2]);
+    // Without bit 0, its generation is that of the slot's word.
+    assert_eq!(kinds(&registry, bits - 1), [Some(ErrorKind::Malformed); 2]);
 
     let mut reserved = 0;
     let handle = registry.insert_with(|me| {

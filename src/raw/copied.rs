@@ -6,6 +6,7 @@
 //!
 //! This is a sequence lock (as in Linux) whose reader does not try again: a generation that is gone is gone.
 
+use super::bits;
 use super::lookup::Want;
 use super::slot::Link;
 use super::space::Space;
@@ -28,7 +29,8 @@ pub(crate) unsafe fn get<T: Word>(space: &Space, handle: u64, want: Want) -> Opt
         Want::Set(id) => found.gate.has_slot_of(handle) && found.gate.set_id() == id,
     };
     // A thread that met the owner's intent takes the handle as removed, before the state says so. It must not find it live here.
-    if !fits || entry.bias.is_being_revoked() {
+    // (What is no handle, for want of bit 0, would be like the word of a slot that is not live.)
+    if !bits::is_well_formed(handle) || !fits || entry.bias.is_being_revoked() {
         return None;
     }
     let (page, link) = (found.page(), Link::of(handle));
