@@ -5,7 +5,7 @@
 
 use super::*;
 use crate::raw::bits;
-use crate::raw::slot::Link;
+use crate::raw::link::Link;
 
 #[test]
 fn e6_a_counted_hold_that_comes_back_is_before_the_owners_plain_removal() {
@@ -50,7 +50,7 @@ fn e11_sites_of_a_plain_removal_are_not_taken_for_those_of_the_handle_before() {
             },
             move || {
                 // SAFETY(I3): just popped, in a set of probes.
-                let new = unsafe { create::fill(owner.pop(), probe, 7) };
+                let new = unsafe { create::fill(owner.pop(), probe, 7) }.get();
                 assert_eq!(owner.remove_own(new), Some(true));
             },
         );
