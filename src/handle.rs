@@ -5,6 +5,7 @@ use crate::guard::Ref;
 use crate::raw::explain::explain;
 use crate::raw::lookup::Want;
 use crate::raw::shard::Exhausted;
+use crate::raw::word::Word;
 use crate::raw::{registry, thread};
 use std::any::{TypeId, type_name};
 use std::cmp::Ordering;
@@ -145,7 +146,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
     #[track_caller]
     pub fn new(value: T) -> Self {
         match thread::insert_default(value, Location::caller()) {
-            Ok(bits) => Self::from_issued(bits),
+            Ok(bits) => bits.into(),
             Err((value, why)) => {
                 drop(value);
                 no_room::<T>(why, 0)
@@ -163,7 +164,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
     #[track_caller]
     pub fn try_new(value: T) -> Result<Self, Full<T>> {
         match thread::insert_default(value, Location::caller()) {
-            Ok(bits) => Ok(Self::from_issued(bits)),
+            Ok(bits) => Ok(bits.into()),
             Err((value, _)) => Err(Full(value)),
         }
     }
@@ -213,6 +214,49 @@ impl<T: Send + Sync + 'static> Handle<T> {
     #[inline(always)]
     pub fn get(self) -> Result<Ref<'static, T>, Error> {
         registry::get_or(self.to_bits(), |held| Ok(Ref::new(held)), || Err(self.explain()))
+    }
+
+    /// Copies a small value, by loads alone: no guard, and nothing written, neither in the slot nor for this thread.
+    ///
+    /// For an index, an id, a number: what [`Word`] lists. It is what [`get`](Self::get) and a read would give, and a moment later the handle may be gone. A handle
+    /// that is copied from and not looked up keeps its owner's removals as cheap as if no other thread had touched it.
+    ///
+    /// Cost: seven loads and as many comparisons, for a handle of a default registry, on every thread alike. Where the handle is in a [`Registry`](crate::Registry), whose
+    /// memory may go, this looks it up as [`get`](Self::get) does; use [`Registry::copied`](crate::Registry::copied).
+    /// Wait-free where it finds the value in a default registry; else as for [`get`](Self::get), lock-free.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get), in the same words.
+    ///
+    /// ```
+    /// # use haft::Handle;
+    /// # fn main() -> Result<(), haft::Error> {
+    /// let socket = Handle::new(7_i32);
+    /// assert_eq!(socket.copied()?, 7);
+    /// socket.remove()?;
+    /// assert!(socket.copied().is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[inline(always)]
+    pub fn copied(self) -> Result<T, Error>
+    where
+        T: Word,
+    {
+        match registry::copied(self.to_bits()) {
+            Some(word) => Ok(word),
+            None => self.copied_slowly(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn copied_slowly(self) -> Result<T, Error>
+    where
+        T: Word,
+    {
+        self.get().map(|guard| *guard)
     }
 
     /// Removes the handle, on any thread: of racing calls exactly one succeeds.

@@ -69,6 +69,7 @@ pub use {
     guard::{Ref, SharedRef},
     handle::{Handle, Removal},
     misuse::on_misuse,
+    raw::word::Word,
     registry::{Deferred, Live, Registry},
     report::{Grown, Growth, Leak, LeakReport, NoLeaks, leaks, report_at_exit},
     site::Site,

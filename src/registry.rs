@@ -5,6 +5,7 @@ use crate::guard::Ref;
 use crate::handle::{Handle, Removal, no_room};
 use crate::raw::registry::Owner;
 use crate::raw::survey::Seen;
+use crate::raw::word::Word;
 use crate::report::{self, LeakReport};
 use crate::site::Site;
 use crate::stats::Stats;
@@ -67,7 +68,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
     #[track_caller]
     pub fn insert(&self, value: T) -> Handle<T> {
         match self.owner.insert(value, Location::caller()) {
-            Ok(bits) => Handle::from_issued(bits),
+            Ok(bits) => bits.into(),
             Err((value, why)) => {
                 drop(value);
                 no_room::<T>(why, self.owner.limit())
@@ -85,7 +86,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
     #[track_caller]
     pub fn try_insert(&self, value: T) -> Result<Handle<T>, Full<T>> {
         match self.owner.insert(value, Location::caller()) {
-            Ok(bits) => Ok(Handle::from_issued(bits)),
+            Ok(bits) => Ok(bits.into()),
             Err((value, _)) => Err(Full(value)),
         }
     }
@@ -125,6 +126,44 @@ impl<T: Send + Sync + 'static> Registry<T> {
     #[inline(always)]
     pub fn get(&self, handle: Handle<T>) -> Result<Ref<'_, T>, Error> {
         self.owner.get_or(handle.to_bits(), |held| Ok(Ref::new(held)), || Err(self.explain(handle)))
+    }
+
+    /// Copies a small value, by loads alone: [`Handle::copied`] for a registry, which keeps its memory as long as it is borrowed.
+    ///
+    /// Cost: seven loads and as many comparisons. Wait-free where it finds the value; else as for [`get`](Self::get), lock-free.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get), in the same words.
+    ///
+    /// ```
+    /// # use haft::Registry;
+    /// static SOCKETS: Registry<i32> = Registry::new();
+    ///
+    /// # fn main() -> Result<(), haft::Error> {
+    /// let socket = SOCKETS.insert(7);
+    /// assert_eq!(SOCKETS.copied(socket)?, 7);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[inline(always)]
+    pub fn copied(&self, handle: Handle<T>) -> Result<T, Error>
+    where
+        T: Word,
+    {
+        match self.owner.copied(handle.to_bits()) {
+            Some(word) => Ok(word),
+            None => self.copied_slowly(handle),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn copied_slowly(&self, handle: Handle<T>) -> Result<T, Error>
+    where
+        T: Word,
+    {
+        self.get(handle).map(|guard| *guard)
     }
 
     /// Removes a handle: of racing calls exactly one succeeds. Costs and progress as for [`Handle::remove`].

@@ -15,6 +15,12 @@ pub(crate) use std::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
 
+/// By what words are written and read, by their size in bytes. (A simulation is told of values where they are tracked.)
+#[cfg(not(haft_loom))]
+pub(crate) use std::sync::atomic::{
+    AtomicU8 as Word1, AtomicU16 as Word2, AtomicU32 as Word4, AtomicU64 as Word8,
+};
+
 #[cfg(all(haft_loom, not(haft_shuttle)))]
 pub(crate) use loom as model;
 /// Built with `--cfg haft_shuttle` as well, the models are shuttle's: random schedules of larger scenarios instead of all of small ones.

@@ -198,7 +198,7 @@ pub(super) fn share(kept: Kept, object: *mut c_void, handle: u64) -> Result<haft
     let too_many = |_| Fault::new(ffi::HAFT_TOO_MANY_HOLDS, "too many references are held; release some");
     let created = Line { file: c"(haft_share)", line: 0 };
     match shared().insert(kept.into_counted().map_err(too_many)?, created) {
-        Ok(number) => Ok(haft_ref { object, handle, keeper: SHARED, number }),
+        Ok(number) => Ok(haft_ref { object, handle, keeper: SHARED, number: number.get() }),
         Err((counted, _)) => {
             drop(counted);
             Err(Fault::new(ffi::HAFT_FULL, "no room for another shared reference"))

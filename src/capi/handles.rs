@@ -98,7 +98,7 @@ unsafe fn create(
         match kind.objects.insert(kind.object(object), created) {
             Ok(handle) => {
                 // SAFETY(F1): not null, and the caller's promise.
-                unsafe { out.write(handle) };
+                unsafe { out.write(handle.get()) };
                 Ok(())
             }
             Err((object, why)) => {

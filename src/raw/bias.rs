@@ -68,6 +68,12 @@ impl Bias {
         (self.0.load(Ordering::Relaxed).addr() ^ ptr::from_ref(me).addr()) <= TAGS
     }
 
+    /// Whether some thread is about to revoke the bias. Relaxed: whoever met an intent has seen the word so, and sees it so again.
+    #[inline(always)]
+    pub(super) fn is_being_revoked(&self) -> bool {
+        self.0.load(Ordering::Relaxed).addr() & REVOKING != 0
+    }
+
     /// Sees to it that the owner's next removals in this page leave the state words to exchanges. Another thread calls it before it changes the state word of `handle`,
     /// and lets go of it where this says `false`: then the owner is removing that very handle, or no thread can be made to pass a
     /// barrier any more. Lock-free.

@@ -5,6 +5,8 @@ use super::history::Mark;
 use super::page::Popped;
 use super::set::Set;
 use super::shard::{Exhausted, Shard};
+use super::word;
+use std::num::NonZeroU64;
 
 /// Writes the value into a popped slot and opens it. The new handle.
 ///
@@ -12,14 +14,15 @@ use super::shard::{Exhausted, Shard};
 ///
 /// The slot is the caller's, its page holds values of `T` and stays (I2).
 #[inline(always)]
-pub(crate) unsafe fn fill<T>(popped: Popped, value: T, by: Mark) -> u64 {
+pub(crate) unsafe fn fill<T: 'static>(popped: Popped, value: T, by: Mark) -> NonZeroU64 {
     let Popped { page, link, generation } = popped;
     // SAFETY(I2): the caller's promise.
     unsafe { open(popped, value) };
     // SAFETY(I2): the caller's promise; popped slots are within the page. After the state (E11).
     let (header, history) = unsafe { (page.header(), page.history(link)) };
     history.created(by);
-    header.handle(link, generation)
+    // SAFETY(I1): a handle is never zero. (Whoever asked again would pay for it.)
+    unsafe { NonZeroU64::new_unchecked(header.handle(link, generation)) }
 }
 
 /// Writes the value into a slot, and opens it.
@@ -28,12 +31,11 @@ pub(crate) unsafe fn fill<T>(popped: Popped, value: T, by: Mark) -> u64 {
 ///
 /// As for [`fill`].
 #[inline(always)]
-unsafe fn open<T>(Popped { page, link, generation }: Popped, value: T) {
+unsafe fn open<T: 'static>(Popped { page, link, generation }: Popped, value: T) {
     // SAFETY(I2): the caller's promise; popped slots are within the page.
     let slot = unsafe { page.slot::<T>(link) };
-    slot.value.write();
-    // SAFETY(I3): the slot is vacant or reserved and the caller's, so nobody reads or writes its value.
-    unsafe { page.value::<T>(link).write(value) };
+    // SAFETY(I3): the slot is vacant or reserved and the caller's, so nobody reads or writes its value, but for copies of words.
+    unsafe { word::write(slot, page.value::<T>(link), value) };
     slot.open(generation);
 }
 
@@ -96,7 +98,7 @@ impl<'a> Reservation<'a> {
     /// # Safety
     ///
     /// The set holds values of `T`.
-    pub(crate) unsafe fn fill<T>(self, value: T) -> u64 {
+    pub(crate) unsafe fn fill<T: 'static>(self, value: T) -> u64 {
         let (popped, handle) = (self.popped, self.handle());
         // SAFETY(I2): pages stay as long as their set. After the state, which is reserved (E11), and before it is open: what a remover stores stays.
         unsafe { popped.page.history(popped.link) }.created(self.by);

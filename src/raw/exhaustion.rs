@@ -40,7 +40,7 @@ impl World {
         // SAFETY(I6): the test is the only thread, and has claimed the record.
         let popped = unsafe { create::pop::<u64>(shard) }?;
         // SAFETY(I3): just popped, in a set of integers.
-        Ok(unsafe { create::fill(popped, value, 1) })
+        Ok(unsafe { create::fill(popped, value, 1) }.get())
     }
 
     fn get(&self, handle: u64) -> Option<u64> {

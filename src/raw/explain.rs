@@ -167,7 +167,7 @@ mod tests {
             }
         }
         let owner = Owner::new(usize::MAX);
-        let handle = owner.insert(7_u64, Unknown).map_err(drop).expect("there is room");
+        let handle = owner.insert(7_u64, Unknown).map_err(drop).expect("there is room").get();
         assert_eq!(owner.remove(handle, Unknown), Some(true));
         assert_eq!(owner.explain(handle).cause, Cause::Stale);
     }
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn s13_a_finding_has_the_thread_that_removed_the_handle() {
         let owner = Owner::new(usize::MAX);
-        let insert = || owner.insert('x', Location::caller()).map_err(drop).expect("there is room");
+        let insert = || owner.insert('x', Location::caller()).map_err(drop).expect("there is room").get();
         let handle = insert();
         let live = owner.explain(handle);
         let creator = live.thread.expect("it has a number");

@@ -1,7 +1,7 @@
 //! The machinery: all unsafe code and every ordering, from leaf to root.
 //!
-//! `bits` and `site` know nothing of the others; then `slot`, `history`, `layout`, `cells`, `bias`, `token`, `page`, `entry`, `shard`, `space` and `set`; then
-//! the operations `lookup`, `remove`, `create`; then `thread`, which finds what they need for the
+//! `bits` and `site` know nothing of the others; then `slot`, `word`, `history`, `layout`, `cells`, `bias`, `token`, `page`, `entry`, `shard`, `space` and `set`; then
+//! the operations `lookup`, `copied`, `remove`, `create`; then `thread`, which finds what they need for the
 //! calling thread; then `explain`, `near`, `survey` and `count`, which only read. The invariants (I1 ...) and happens-before edges (E1 ...)
 //! that the comments name are listed in the crate's architecture page.
 
@@ -11,6 +11,7 @@ pub(crate) mod barrier;
 pub(crate) mod bias;
 pub(crate) mod bits;
 pub(crate) mod cells;
+pub(crate) mod copied;
 pub(crate) mod create;
 pub(crate) mod entry;
 pub(crate) mod history;
@@ -29,6 +30,7 @@ pub(crate) mod slot;
 pub(crate) mod space;
 pub(crate) mod token;
 pub(crate) mod unwind;
+pub(crate) mod word;
 
 #[cfg(not(haft_loom))]
 pub(crate) mod at_exit;

@@ -1,5 +1,6 @@
 //! The machinery as the safe shell uses it: typed, and with nothing left to promise.
 
+use super::copied;
 use super::create::Reservation;
 use super::entry::is_perpetual;
 use super::explain::{Finding, explain};
@@ -12,9 +13,11 @@ use super::shard::Exhausted;
 use super::site::{NO_SITE, Spot};
 use super::survey::{self, Seen};
 use super::thread::{self, SPACE};
+use super::word::Word;
 use crate::sync::{AtomicPtr, Ordering};
 use std::any::TypeId;
 use std::marker::PhantomData;
+use std::num::NonZeroU64;
 use std::ptr::{self, NonNull};
 
 /// What a removal did with the value: `true` where it is dropped, `false` where its last holder will drop it.
@@ -81,7 +84,7 @@ impl<T: 'static> Owner<T> {
 
     /// Creates a handle.
     #[inline(always)]
-    pub(crate) fn insert(&self, value: T, created: impl Spot) -> Result<u64, (T, Exhausted)> {
+    pub(crate) fn insert(&self, value: T, created: impl Spot) -> Result<NonZeroU64, (T, Exhausted)> {
         // SAFETY(I2): the set has values of `T` and is borrowed.
         unsafe { thread::insert(self.set(), value, created) }
     }
@@ -109,6 +112,16 @@ impl<T: 'static> Owner<T> {
     #[inline(always)]
     pub(crate) fn get_or<R>(&self, handle: u64, found: impl Fn(Held<T>) -> R, or: impl FnOnce() -> R) -> R {
         thread::get_or(handle, self.want(), |hold| found(Held::new(hold)), or)
+    }
+
+    /// Copies the word behind a handle, if nothing is in the way.
+    #[inline(always)]
+    pub(crate) fn copied(&self, handle: u64) -> Option<T>
+    where
+        T: Word,
+    {
+        // SAFETY(I2): the set is borrowed, and has values of `T`.
+        unsafe { copied::get(&SPACE, handle, self.want()) }
     }
 
     /// Removes a handle.
@@ -178,7 +191,7 @@ pub(crate) struct Reserved<'a, T> {
     _value: PhantomData<fn(T) -> T>,
 }
 
-impl<T> Reserved<'_, T> {
+impl<T: 'static> Reserved<'_, T> {
     /// The handle.
     pub(crate) fn handle(&self) -> u64 {
         self.inner.handle()
@@ -201,6 +214,13 @@ pub(crate) fn get<T: 'static>(handle: u64) -> Option<Held<T>> {
 #[inline(always)]
 pub(crate) fn get_or<T: 'static, R>(handle: u64, found: impl Fn(Held<T>) -> R, or: impl FnOnce() -> R) -> R {
     thread::get_or(handle, Want::Type, |hold| found(Held::new(hold)), or)
+}
+
+/// Copies the word behind a handle, if it is in a registry that is never dropped and nothing else is in the way.
+#[inline(always)]
+pub(crate) fn copied<T: Word>(handle: u64) -> Option<T> {
+    // SAFETY(I2): no set is named.
+    unsafe { copied::get(&SPACE, handle, Want::Type) }
 }
 
 /// Removes a handle, in whatever registry of `T` it is.

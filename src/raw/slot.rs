@@ -113,7 +113,7 @@ impl State {
 
     /// Live, with the generation of this handle, whose bit 0 is where the live bit is in a word. (So what is no handle would match a word that is not live.)
     #[inline(always)]
-    const fn is_live_as(self, handle: u64) -> bool {
+    pub(crate) const fn is_live_as(self, handle: u64) -> bool {
         debug_assert!(bits::is_well_formed(handle));
         self.0 as u32 == bits::generation_and_bit(handle)
     }
@@ -172,6 +172,9 @@ pub(crate) struct Slot {
     state: AtomicU64,
     /// Stands for the value in models.
     pub(crate) value: Track,
+    /// Is the value, where that is a word, in models.
+    #[cfg(haft_loom)]
+    pub(crate) word: AtomicU64,
 }
 
 #[cfg(not(haft_loom))]
@@ -180,7 +183,12 @@ const _: () = assert!(size_of::<Slot>() == 8);
 impl Slot {
     /// A slot that was never used.
     pub(crate) fn new() -> Self {
-        Self { state: AtomicU64::new(0), value: Track::new() }
+        Self {
+            state: AtomicU64::new(0),
+            value: Track::new(),
+            #[cfg(haft_loom)]
+            word: AtomicU64::new(0),
+        }
     }
 
     /// The state now. Acquire (E1, E6): what the state says about the value is visible after it.
@@ -325,6 +333,14 @@ impl Slot {
         let before = State(self.state.fetch_sub(ONE, Ordering::AcqRel));
         debug_assert!(before.holds() > 0);
         before.phase() == Phase::Closed && before.holds() == 1
+    }
+
+    // ---- copies of words ----
+
+    /// Whether a slot that was live as this handle is so still, after its word was copied. Relaxed: the copy has it ordered (E15).
+    #[inline(always)]
+    pub(crate) fn is_still_live_as(&self, handle: u64) -> bool {
+        State(self.state.load(Ordering::Relaxed)).is_live_as(handle)
     }
 
     // ---- removal ----

@@ -33,6 +33,7 @@ use crate::sync::{Mutex, thread_local};
 use std::any::TypeId;
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 use std::panic::catch_unwind;
 use std::ptr::NonNull;
 use thread_local::ThreadLocal;
@@ -415,7 +416,11 @@ pub(crate) fn with_stay<R>(handle: u64, operation: impl FnOnce() -> R) -> R {
 ///
 /// The set holds values of `T` and is in use.
 #[inline(always)]
-pub(crate) unsafe fn insert<T>(set: &Set, value: T, created: impl Spot) -> Result<u64, (T, Exhausted)> {
+pub(crate) unsafe fn insert<T: 'static>(
+    set: &Set,
+    value: T,
+    created: impl Spot,
+) -> Result<NonZeroU64, (T, Exhausted)> {
     let local = local();
     let (id, page) = local.by_set[set_index(set)].get();
     if id == set.id
@@ -432,7 +437,11 @@ pub(crate) unsafe fn insert<T>(set: &Set, value: T, created: impl Spot) -> Resul
 
 #[cold]
 #[inline(never)]
-unsafe fn insert_slowly<T>(set: &Set, value: T, created: impl Spot) -> Result<u64, (T, Exhausted)> {
+unsafe fn insert_slowly<T: 'static>(
+    set: &Set,
+    value: T,
+    created: impl Spot,
+) -> Result<NonZeroU64, (T, Exhausted)> {
     let local = local();
     // SAFETY(I2): the caller's promise.
     match unsafe { pop::<T>(local, set, |page| local.remember(set, page)) } {
@@ -448,7 +457,7 @@ unsafe fn insert_slowly<T>(set: &Set, value: T, created: impl Spot) -> Result<u6
 ///
 /// The value, and why it found no room.
 #[inline(always)]
-pub(crate) fn insert_default<T: 'static>(value: T, created: impl Spot) -> Result<u64, (T, Exhausted)> {
+pub(crate) fn insert_default<T: 'static>(value: T, created: impl Spot) -> Result<NonZeroU64, (T, Exhausted)> {
     let local = local();
     let (info, page) = local.by_type[type_index::<T>()].get();
     if info.is_of::<T>()
@@ -464,7 +473,7 @@ pub(crate) fn insert_default<T: 'static>(value: T, created: impl Spot) -> Result
 
 #[cold]
 #[inline(never)]
-fn insert_default_slowly<T: 'static>(value: T, created: impl Spot) -> Result<u64, (T, Exhausted)> {
+fn insert_default_slowly<T: 'static>(value: T, created: impl Spot) -> Result<NonZeroU64, (T, Exhausted)> {
     let local = local();
     let shortcut = &local.by_type[type_index::<T>()];
     // Mostly it is only the other free list's turn.

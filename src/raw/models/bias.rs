@@ -173,24 +173,24 @@ fn e13_a_counted_hold_that_comes_back_against_the_owners_plain_removal() {
 }
 
 /// Values without a drop, whose removal is one store.
-mod plain {
+pub(super) mod plain {
     use super::*;
 
-    fn insert(owner: &Owner, value: u64) -> u64 {
+    pub(in super::super) fn insert(owner: &Owner, value: u64) -> u64 {
         // SAFETY(I6): the models use an owner on one thread at a time.
         let popped = unsafe { create::pop::<u64>(owner.shard) }.expect("room");
         // SAFETY(I3): just popped, in a set of integers.
-        unsafe { create::fill(popped, value, 1) }
+        unsafe { create::fill(popped, value, 1) }.get()
     }
 
-    fn remove_own(owner: &Owner, handle: u64) -> bool {
+    pub(in super::super) fn remove_own(owner: &Owner, handle: u64) -> bool {
         let (space, want) = (owner.world.space, Want::Set(owner.world.set().id));
         // SAFETY(I2): the set is in use, and holds integers.
         let plainly = unsafe { raw_lookup::remove_own::<u64>(space, owner.record, handle, want, 2) };
         plainly || remove(&owner.world, owner.record, handle, want)
     }
 
-    fn remove(world: &World, me: &'static Record, handle: u64, want: Want) -> bool {
+    pub(in super::super) fn remove(world: &World, me: &'static Record, handle: u64, want: Want) -> bool {
         // SAFETY(I2): the set is in use.
         match unsafe { raw_lookup::close::<u64>(world.space, me, handle, want, 2) } {
             None => false,
@@ -202,7 +202,7 @@ mod plain {
         }
     }
 
-    fn visit(world: &World, me: &'static Record, handle: u64, value: u64) -> bool {
+    pub(in super::super) fn visit(world: &World, me: &'static Record, handle: u64, value: u64) -> bool {
         let Some(hold) = raw_lookup::get::<u64>(world.space, me, handle, Want::Type) else {
             return false;
         };
@@ -213,7 +213,7 @@ mod plain {
         true
     }
 
-    fn world() -> (World, Owner) {
+    pub(in super::super) fn world() -> (World, Owner) {
         let size = Size { places: 4, slots: 1, last_generation: 1 << 20 };
         let space: &'static Space = Box::leak(Box::new(Space::new(size)));
         let set = Box::new(Set::new::<u64>(space, usize::MAX, false));

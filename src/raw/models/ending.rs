@@ -123,7 +123,7 @@ fn i6_the_common_shard_serves_threads_in_turn() {
             // SAFETY(I6): under the lock of the common shard.
             let popped = unsafe { create::pop::<Probe>(shard) }.unwrap();
             // SAFETY(I3): just popped, in a set of probes.
-            unsafe { create::fill(popped, probe, 1) }
+            unsafe { create::fill(popped, probe, 1) }.get()
         };
         let probes = (drops.probe(), drops.probe());
         let (one, two) = order.race(

@@ -207,7 +207,7 @@ fn e11_sites_are_never_those_of_another_handle() {
             },
             move || {
                 // SAFETY(I3): just popped, in a set of probes.
-                unsafe { create::fill(owner.pop(), probe, 7) }
+                unsafe { create::fill(owner.pop(), probe, 7) }.get()
             },
         );
     });

@@ -7,6 +7,7 @@
 mod bias;
 mod claims;
 mod conversion;
+mod copied;
 mod ending;
 mod growth;
 mod hooks;
@@ -266,6 +267,6 @@ impl Owner {
 
     fn insert(&self, value: Probe) -> u64 {
         // SAFETY(I3): just popped, in a set of probes.
-        unsafe { create::fill(self.pop(), value, 1) }
+        unsafe { create::fill(self.pop(), value, 1) }.get()
     }
 }

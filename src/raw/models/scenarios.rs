@@ -57,7 +57,7 @@ impl Worker {
         let Ok(popped) = (unsafe { create::pop::<Probe>(owner.shard) }) else { return };
         let drops = Drops::default();
         // SAFETY(I3): just popped, in a set of probes.
-        let handle = unsafe { create::fill(popped, drops.probe(), 1) };
+        let handle = unsafe { create::fill(popped, drops.probe(), 1) }.get();
         self.board.enter(handle, drops);
     }
 

@@ -50,7 +50,7 @@ fn e11_sites_of_a_plain_removal_are_not_taken_for_those_of_the_handle_before() {
             },
             move || {
                 // SAFETY(I3): just popped, in a set of probes.
-                let new = unsafe { create::fill(owner.pop(), probe, 7) };
+                let new = unsafe { create::fill(owner.pop(), probe, 7) }.get();
                 assert_eq!(owner.remove_own(new), Some(true));
             },
         );

@@ -73,7 +73,7 @@ fn e11_sites_of_the_next_handles_removal_are_not_taken_for_the_one_befores() {
             move || sites_are_its_own(world, old),
             move || {
                 // SAFETY(I3): just popped, in a set of probes.
-                let new = unsafe { create::fill(owner.pop(), probe, 7) };
+                let new = unsafe { create::fill(owner.pop(), probe, 7) }.get();
                 assert!(world.remove(owner.record, new).is_some());
             },
         );
@@ -181,7 +181,7 @@ fn e11_sites_of_a_foreign_removal_are_not_taken_for_those_of_the_one_before() {
         assert_eq!(owner.remove(old), Some(true));
         let reader = thread::spawn(move || sites_are_its_own(world, old));
         // SAFETY(I3): just popped, in a set of probes.
-        let new = unsafe { create::fill(owner.pop(), drops.probe(), 7) };
+        let new = unsafe { create::fill(owner.pop(), drops.probe(), 7) }.get();
         let remover = thread::spawn(move || world.remove(world.record(), new));
         reader.join().unwrap();
         assert_eq!(remover.join().unwrap(), Some(true));
