@@ -35,11 +35,14 @@ const BYTES_TABLE: &str = "bytes";
 
 /// That the one has the record, that the other has none, and that it is haft all the same.
 fn check() {
+    // A type of its own: what another thread removes here must not slow down what is measured.
+    #[derive(Debug)]
+    struct Checked(u64);
     macro_rules! lines_of_a_removed_handle {
         ($library:ident) => {{
             let before = $library::stats();
-            let handles: Vec<_> = (0..10_000_u64).map($library::Handle::new).collect();
-            assert!(handles.iter().zip(0..).all(|(handle, value)| *handle.get().unwrap() == value));
+            let handles: Vec<_> = (0..10_000).map(|value| $library::Handle::new(Checked(value))).collect();
+            assert!(handles.iter().zip(0..).all(|(handle, value)| handle.get().unwrap().0 == value));
             let live = $library::stats();
             assert_eq!((live.live - before.live, live.pages > before.pages), (handles.len(), true));
             // The one half here, the other by another thread.
@@ -71,7 +74,6 @@ fn sampler<P: Peer>(scale: &Scale) -> Option<Sampler> {
 }
 
 fn measure(scale: &Scale) -> Vec<Table> {
-    check();
     // What is compared stands side by side.
     let mut samplers: Samplers =
         for_some!(sampler(scale); Haft, BareHaft, HaftRegistry, BareRegistry, RawBox, ShardedSlab);
@@ -83,7 +85,9 @@ fn measure(scale: &Scale) -> Vec<Table> {
         let counted = if name.starts_with("haft") { vec![figures[3]] } else { Vec::new() };
         Row { name: (*name).to_string(), cells: vec![vec![figures[0]], counted] }
     });
-    vec![time, Table::new(BYTES_TABLE, &BYTES, bytes.collect())]
+    let tables = vec![time, Table::new(BYTES_TABLE, &BYTES, bytes.collect())];
+    check();
+    tables
 }
 
 /// A bar, and haft's figures of each round.
