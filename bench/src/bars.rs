@@ -8,6 +8,15 @@ use crate::table::Middle;
 use crate::tried;
 use std::fmt::Write;
 
+/// Those that are named in other places as well.
+pub const CYCLE_SHARDED_SLAB: f64 = 0.5;
+pub const CYCLE_BOX: f64 = 1.2;
+pub const CYCLE_GO: f64 = 1.0 / 15.0;
+pub const BYTES: f64 = 24.0;
+pub const HANDLE_REGISTRY: f64 = 1.3;
+/// Bytes of a value, beyond which bytes are counted.
+pub const VALUE: f64 = 8.0;
+
 struct Bar {
     name: &'static str,
     what: &'static str,
@@ -44,9 +53,15 @@ fn all(results: &Results) -> Vec<Bar> {
     });
     let bar = |name, what, measured, bar, aim| Bar { name, what, measured, bar, aim };
     vec![
-        bar("B1", "cycle, against sharded-slab", cycles(Haft::NAME, ShardedSlab::NAME), 0.5, 0.2),
-        bar("B1", "cycle, against `Box`", cycles(Haft::NAME, RawBox::NAME), 1.2, 0.5),
-        bar("B1", "cycle, against the newest Go that was found", go, 1.0 / 15.0, 1.0 / 30.0),
+        bar(
+            "B1",
+            "cycle, against sharded-slab",
+            cycles(Haft::NAME, ShardedSlab::NAME),
+            CYCLE_SHARDED_SLAB,
+            0.2,
+        ),
+        bar("B1", "cycle, against `Box`", cycles(Haft::NAME, RawBox::NAME), CYCLE_BOX, 0.5),
+        bar("B1", "cycle, against the newest Go that was found", go, CYCLE_GO, 1.0 / 30.0),
         bar(
             "B2",
             "cycle on two threads, against one",
@@ -120,8 +135,8 @@ fn all(results: &Results) -> Vec<Bar> {
         bar(
             "B6",
             "bytes per handle beyond the value, at a million, of the process",
-            bytes.map(|bytes| scaled(bytes, 1.0, 8.0)),
-            24.0,
+            bytes.map(|bytes| scaled(bytes, 1.0, VALUE)),
+            BYTES,
             16.0,
         ),
         bar(
@@ -140,7 +155,13 @@ fn all(results: &Results) -> Vec<Bar> {
             20.0,
             5.0,
         ),
-        bar("B9", "cycle by `Handle`, against `Registry`", cycles(Haft::NAME, HaftRegistry::NAME), 1.3, 1.1),
+        bar(
+            "B9",
+            "cycle by `Handle`, against `Registry`",
+            cycles(Haft::NAME, HaftRegistry::NAME),
+            HANDLE_REGISTRY,
+            1.1,
+        ),
         bar("B10", "cycle from C, against Rust", cycles(from_c::NAME, Haft::NAME), 1.5, 1.2),
     ]
 }

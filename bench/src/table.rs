@@ -77,11 +77,15 @@ impl Table {
         Middle::of(self.samples(row, column)?)
     }
 
-    /// The ratio of two cells: of each round by itself, then the median.
-    pub fn ratio(&self, over: (&str, &str), under: (&str, &str)) -> Option<Middle> {
+    /// The ratios of two cells: of each round by itself.
+    pub fn ratios(&self, over: (&str, &str), under: (&str, &str)) -> Option<Vec<f64>> {
         let (over, under) = (self.samples(over.0, over.1)?, self.samples(under.0, under.1)?);
-        let ratios: Vec<f64> = over.iter().zip(under).map(|(over, under)| over / under).collect();
-        Middle::of(&ratios)
+        Some(over.iter().zip(under).map(|(over, under)| over / under).collect())
+    }
+
+    /// Their median.
+    pub fn ratio(&self, over: (&str, &str), under: (&str, &str)) -> Option<Middle> {
+        Middle::of(&self.ratios(over, under)?)
     }
 
     /// The largest spread of a cell, and where.

@@ -144,3 +144,21 @@ pub fn twice(table: &Table) -> Vec<String> {
     });
     lines.collect()
 }
+
+/// What something costs in one column, by pairs of rows with and without it.
+pub fn with_and_without(table: &Table, column: &str, pairs: &[(&str, &str)]) -> Option<String> {
+    let one = |(with, without): &(&str, &str)| {
+        let ratio = table.ratio((with, column), (without, column))?;
+        let (with_it, without_it) = (table.middle(with, column)?, table.middle(without, column)?);
+        Some(format!(
+            "{with} {} instead of {}: {} × ({} to {})",
+            figure(with_it.median),
+            figure(without_it.median),
+            figure(ratio.median),
+            figure(ratio.low),
+            figure(ratio.high)
+        ))
+    };
+    let each: Vec<String> = pairs.iter().filter_map(one).collect();
+    (!each.is_empty()).then(|| format!("* *{}, {column}*: {}.", table.id, each.join("; ")))
+}

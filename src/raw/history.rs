@@ -9,6 +9,8 @@
 //!
 //! Lines are site numbers, threads are numbers of `name`, times are seconds of `clock`. Thread and time are the creator's while the handle is live, and the remover's
 //! from then on. Eight bytes a slot, before the page's header and away from the slots themselves, so that a lookup does not touch them.
+//!
+//! Built with `--cfg haft_bare`, as the benchmarks do to measure what all this costs, nothing is remembered and no bytes are taken.
 
 use crate::sync::{AtomicU64, Ordering};
 
@@ -37,12 +39,12 @@ pub(crate) const fn who(number: u32) -> u64 {
 #[cfg(not(haft_loom))]
 #[inline(always)]
 pub(crate) fn stamp(who: u64) -> Mark {
-    who | super::clock::now()
+    if cfg!(haft_bare) { 0 } else { who | super::clock::now() }
 }
 
-/// The word of a slot.
+/// The word of a slot; none, where nothing is remembered.
 #[derive(Debug)]
-pub(crate) struct History(AtomicU64);
+pub(crate) struct History([AtomicU64; !cfg!(haft_bare) as usize]);
 
 /// What was stored together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,7 +62,12 @@ pub(crate) struct Sites {
 impl History {
     /// Of a slot that was never used.
     pub(crate) fn new() -> Self {
-        Self(AtomicU64::new(0))
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+
+    #[inline(always)]
+    fn word(&self) -> Option<&AtomicU64> {
+        self.0.first()
     }
 
     /// Records a creation; the creator calls it after the slot is open, or while it is reserved, where the handle is disclosed and others may remove it from
@@ -70,28 +77,34 @@ impl History {
     /// the Acquire in [`History::sites`].
     #[inline]
     pub(crate) fn created(&self, by: Mark) {
-        self.0.store(by, Ordering::Release);
+        if let Some(word) = self.word() {
+            word.store(by, Ordering::Release);
+        }
     }
 
     /// Records a removal, of whose mark the line is told apart; the one who closed the slot calls it.
     #[inline]
     pub(crate) fn removed(&self, site: u32, stamp: Mark) {
-        let created = self.0.load(Ordering::Relaxed) & SITE;
-        // Release (E11): after the state, as in `created`.
-        self.0.store(created | u64::from(site) << REMOVED_SHIFT | stamp, Ordering::Release);
+        if let Some(word) = self.word() {
+            let created = word.load(Ordering::Relaxed) & SITE;
+            // Release (E11): after the state, as in `created`.
+            word.store(created | u64::from(site) << REMOVED_SHIFT | stamp, Ordering::Release);
+        }
     }
 
     /// Records a reservation that was given up, its line as both; its owner calls it before the slot is vacant again.
     pub(crate) fn given_up(&self, by: Mark) {
-        // Release (E11): after the state.
-        self.0.store(by | (by & SITE) << REMOVED_SHIFT, Ordering::Release);
+        if let Some(word) = self.word() {
+            // Release (E11): after the state.
+            word.store(by | (by & SITE) << REMOVED_SHIFT, Ordering::Release);
+        }
     }
 
     /// Everything, as it was stored together.
     ///
     /// Acquire (E11): a state that is read after this is not older than the sites are. What a thread with a number is called is visible as well.
     pub(crate) fn sites(&self) -> Sites {
-        let word = self.0.load(Ordering::Acquire);
+        let word = self.word().map_or(0, |word| word.load(Ordering::Acquire));
         Sites {
             created: (word & SITE) as u32,
             removed: (word >> REMOVED_SHIFT & SITE) as u32,

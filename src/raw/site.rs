@@ -88,6 +88,10 @@ impl Spot for &'static Location<'static> {
 
     #[inline(always)]
     fn known(self) -> Option<u32> {
+        // Nothing is remembered (see `history`).
+        if cfg!(haft_bare) {
+            return Some(NO_SITE);
+        }
         let start = start(self);
         // Relaxed: a `Location` is constant, and only its address is compared.
         ptr::eq(TABLE[start].load(Ordering::Relaxed).cast(), self).then_some(start as u32)

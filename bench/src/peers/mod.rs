@@ -6,14 +6,16 @@
 mod counted;
 mod locked;
 mod nothing;
+mod ours;
 mod pointers;
 mod sharded;
 
 pub use counted::{DashMap, GoModel, Papaya, SccIndex, SccMap};
 pub use locked::{AloneSlab, AloneSlotMap, LockedSlab, LockedSlotMap, MutexSlotMap, SharedSlab};
 pub use nothing::Nothing;
+pub use ours::{BareHaft, BareRegistry, Haft, HaftRegistry};
 pub use pointers::{RawArc, RawBox};
-pub use sharded::{ConcurrentSlotMap, FfiSupport, Haft, HaftRegistry, IdrEbr, ShardedSlab};
+pub use sharded::{ConcurrentSlotMap, FfiSupport, IdrEbr, ShardedSlab};
 
 /// What a peer may be asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]

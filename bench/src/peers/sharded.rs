@@ -1,51 +1,6 @@
-//! haft, and the tables that make keys themselves and are made for several threads.
+//! The tables that make keys themselves and are made for several threads.
 
 use super::Peer;
-use haft::Handle;
-
-/// The default registry, as in `Handle::new`.
-pub struct Haft;
-
-impl Peer for Haft {
-    const NAME: &'static str = "haft `Handle`";
-    fn new() -> Self {
-        Self
-    }
-    #[inline(always)]
-    fn create(&self, value: u64) -> u64 {
-        Handle::new(value).to_bits()
-    }
-    #[inline(always)]
-    fn find(&self, key: u64) -> Option<u64> {
-        Some(*Handle::<u64>::from_bits(key)?.get().ok()?)
-    }
-    #[inline(always)]
-    fn remove(&self, key: u64) {
-        Handle::<u64>::from_bits(key).unwrap().remove().unwrap();
-    }
-}
-
-/// A registry of its own.
-pub struct HaftRegistry(haft::Registry<u64>);
-
-impl Peer for HaftRegistry {
-    const NAME: &'static str = "haft `Registry`";
-    fn new() -> Self {
-        Self(haft::Registry::new())
-    }
-    #[inline(always)]
-    fn create(&self, value: u64) -> u64 {
-        self.0.insert(value).to_bits()
-    }
-    #[inline(always)]
-    fn find(&self, key: u64) -> Option<u64> {
-        Some(*self.0.get(Handle::from_bits(key)?).ok()?)
-    }
-    #[inline(always)]
-    fn remove(&self, key: u64) {
-        self.0.remove(Handle::from_bits(key).unwrap()).unwrap();
-    }
-}
 
 pub struct ShardedSlab(sharded_slab::Slab<u64>);
 

@@ -1,7 +1,7 @@
 //! Memory, seen by the system: each figure comes from a process of its own.
 
 use super::Section;
-use crate::peers::{Haft, Peer};
+use crate::peers::{BareHaft, Haft, Peer};
 use crate::scale::Scale;
 use crate::table::{Row, Table};
 use crate::words;
@@ -9,6 +9,7 @@ use std::process::Command;
 
 const SIZES: [usize; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
 const COLUMNS: [&str; 5] = ["1,000", "10,000", "100,000", "1,000,000", "10,000,000"];
+pub const A_MILLION: usize = SIZES[3];
 pub const MILLION: &str = COLUMNS[3];
 pub const COUNTED: &str = "haft `Registry`, by its own count";
 pub const SEEN: &str = "haft `Registry`";
@@ -39,11 +40,16 @@ fn resident() -> f64 {
     kibibytes.expect("a number") * 1024.0
 }
 
+/// By haft's own count. (A child has but one peer.)
+fn counted() -> usize {
+    haft::stats().bytes + haft_bare::stats().bytes
+}
+
 /// Resident bytes: live, all removed, dropped; and the same by haft's own count.
 fn figures<P: Peer>(size: usize) -> [f64; 6] {
     let mut keys = vec![1_u64; size];
-    let (before, counted) = (resident(), haft::stats().bytes);
-    let seen = || [resident() - before, (haft::stats().bytes - counted) as f64];
+    let (before, counted) = (resident(), counted());
+    let seen = || [resident() - before, (self::counted() - counted) as f64];
     let peer = P::new();
     for (value, key) in keys.iter_mut().enumerate() {
         *key = peer.create(value as u64);
@@ -68,13 +74,25 @@ pub fn child(name: &str, size: usize) {
     fn with<P: Peer>(_: ()) -> fn(usize) -> [f64; 6] {
         figures::<P>
     }
-    let peers = measured!(with(()));
+    let mut peers = measured!(with(()));
+    peers.extend(for_some!(with(()); Haft, BareHaft, BareRegistry));
     let (_, figures) = peers.iter().find(|(peer, _)| *peer == name).expect("a peer");
     // What a first handle of any kind brings in is not counted.
-    let first = Haft::new();
-    first.remove(first.create(0));
+    Haft.remove(Haft.create(0));
+    BareHaft.remove(BareHaft.create(0));
     resident();
     println!("{}", serde_json::to_string(&figures(size)).expect("figures"));
+}
+
+/// The figures of one peer, per handle, from a child.
+pub fn of(name: &str, size: usize) -> [f64; 6] {
+    let child = Command::new(std::env::current_exe().expect("this program"))
+        .args([CHILD, name, &size.to_string()])
+        .output()
+        .expect("a child");
+    assert!(child.status.success(), "{name}: {}", String::from_utf8_lossy(&child.stderr));
+    let figures: [f64; 6] = serde_json::from_slice(&child.stdout).expect("figures");
+    figures.map(|bytes| bytes / size as f64)
 }
 
 fn measure(scale: &Scale) -> Vec<Table> {
@@ -86,14 +104,7 @@ fn measure(scale: &Scale) -> Vec<Table> {
     let mut counted_after = Row::new(COUNTED, AFTER.len());
     for (index, name) in names.iter().enumerate() {
         for (column, size) in SIZES.iter().enumerate() {
-            let size = (*size).min(scale.largest);
-            let child = Command::new(std::env::current_exe().expect("this program"))
-                .args([CHILD, name, &size.to_string()])
-                .output()
-                .expect("a child");
-            assert!(child.status.success(), "{name}: {}", String::from_utf8_lossy(&child.stderr));
-            let figures: [f64; 6] = serde_json::from_slice(&child.stdout).expect("figures");
-            let figures = figures.map(|bytes| bytes / size as f64);
+            let figures = of(name, (*size).min(scale.largest));
             let record = |row: &mut Row, after: &mut Row, figures: &[f64]| {
                 row.cells[column].push(figures[0]);
                 if column == COLUMNS.len() - 1 {

@@ -1,5 +1,6 @@
 //! The questions, one section of BENCHMARKS.md each.
 
+pub mod always_on;
 pub mod cycle;
 pub mod growth;
 pub mod latency;
@@ -46,6 +47,7 @@ pub const ALL: &[&Section] = &[
     &threads::SECTION,
     &latency::SECTION,
     &memory::SECTION,
+    &always_on::SECTION,
     &trust::SECTION,
 ];
 

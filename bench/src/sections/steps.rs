@@ -11,9 +11,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 const HANDLES: usize = 1000;
-const CREATE: &str = "create";
+pub const CREATE: &str = "create";
 const LOOK_UP: &str = "look up";
-const REMOVE: &str = "remove";
+pub const REMOVE: &str = "remove";
 const OWN: &str = "look up, two threads, each its own";
 
 pub const SECTION: Section = Section {
@@ -47,7 +47,13 @@ fn remove<P: Peer>(peer: &P, keys: &[u64]) {
     }
 }
 
-fn phases<P: Peer>(peer: &P, repeats: u32) -> [f64; 3] {
+/// How often it takes to fill a sample.
+pub fn repeats<P: Peer>(peer: &P, scale: &Scale) -> u32 {
+    calibrate(scale.sample, |repeats| phases(peer, repeats).iter().sum::<f64>() * HANDLES as f64)
+}
+
+/// Creation, lookup, removal.
+pub fn phases<P: Peer>(peer: &P, repeats: u32) -> [f64; 3] {
     let mut keys = [0; HANDLES];
     let mut sums = [Duration::ZERO; 3];
     for _ in 0..repeats {
@@ -76,8 +82,7 @@ fn own<P: Peer>(peer: &P, repeats: u32) -> f64 {
 
 fn sampler<P: Peer>(scale: &Scale) -> Option<Sampler> {
     let peer: &'static P = Box::leak(Box::new(P::new()));
-    let repeats =
-        calibrate(scale.sample, |repeats| phases(peer, repeats).iter().sum::<f64>() * HANDLES as f64);
+    let repeats = repeats(peer, scale);
     let twice = (P::KIND != Kind::Alone)
         .then(|| calibrate(scale.sample, |repeats| own(peer, repeats) * HANDLES as f64));
     Some(Box::new(move || {
