@@ -147,10 +147,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
     pub fn new(value: T) -> Self {
         match thread::insert_default(value, Location::caller()) {
             Ok(bits) => bits.into(),
-            Err((value, why)) => {
-                drop(value);
-                no_room::<T>(why, 0)
-            }
+            Err(refused) => drop_refused(refused, 0),
         }
     }
 
@@ -331,6 +328,16 @@ impl<T: Send + Sync + 'static> Handle<T> {
 #[track_caller]
 pub(crate) fn misuse(error: Error) -> ! {
     panic!("{error}")
+}
+
+/// The end of a creation that keeps the value, which is dropped. (A function of its own, so that a large one has no further place on the stack of
+/// whoever creates.)
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub(crate) fn drop_refused<T>((value, why): (T, Exhausted), limit: usize) -> ! {
+    drop(value);
+    no_room::<T>(why, limit)
 }
 
 /// The end of a creation that has no way to give the value back.

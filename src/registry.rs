@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Full};
 use crate::guard::Ref;
-use crate::handle::{Handle, Removal, no_room};
+use crate::handle::{Handle, Removal, drop_refused, no_room};
 use crate::raw::registry::Owner;
 use crate::raw::survey::Seen;
 use crate::raw::word::Word;
@@ -69,10 +69,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
     pub fn insert(&self, value: T) -> Handle<T> {
         match self.owner.insert(value, Location::caller()) {
             Ok(bits) => bits.into(),
-            Err((value, why)) => {
-                drop(value);
-                no_room::<T>(why, self.owner.limit())
-            }
+            Err(refused) => drop_refused(refused, self.owner.limit()),
         }
     }
 

@@ -16,8 +16,9 @@ use std::num::NonZeroU64;
 #[inline(always)]
 pub(crate) unsafe fn fill<T: 'static>(popped: Popped, value: T, by: Mark) -> NonZeroU64 {
     let Popped { page, link, generation } = popped;
-    // SAFETY(I2): the caller's promise.
-    unsafe { open(popped, value) };
+    // SAFETY(I3): the caller's promise; the value moves, and is not used again.
+    unsafe { open(popped, &raw const value) };
+    std::mem::forget(value);
     // SAFETY(I2): the caller's promise; popped slots are within the page. After the state (E11).
     let (header, history) = unsafe { (page.header(), page.history(link)) };
     history.created(by);
@@ -25,13 +26,13 @@ pub(crate) unsafe fn fill<T: 'static>(popped: Popped, value: T, by: Mark) -> Non
     unsafe { NonZeroU64::new_unchecked(header.handle(link, generation)) }
 }
 
-/// Writes the value into a slot, and opens it.
+/// Moves the value into a slot, and opens it. (From where it is: large values are not copied once more on the way where nothing is optimised.)
 ///
 /// # Safety
 ///
-/// As for [`fill`].
+/// As for [`fill`]; the value is valid, and the caller does not use it any more.
 #[inline(always)]
-unsafe fn open<T: 'static>(Popped { page, link, generation }: Popped, value: T) {
+unsafe fn open<T: 'static>(Popped { page, link, generation }: Popped, value: *const T) {
     // SAFETY(I2): the caller's promise; popped slots are within the page.
     let slot = unsafe { page.slot::<T>(link) };
     // SAFETY(I3): the slot is vacant or reserved and the caller's, so nobody reads or writes its value, but for copies of words.
@@ -103,8 +104,9 @@ impl<'a> Reservation<'a> {
         // SAFETY(I2): pages stay as long as their set. After the state, which is reserved (E11), and before it is open: what a remover stores stays.
         unsafe { popped.page.history(popped.link) }.created(self.by);
         std::mem::forget(self);
-        // SAFETY(I3): the slot is reserved and ours; the type is the caller's promise.
-        unsafe { open(popped, value) };
+        // SAFETY(I3): the slot is reserved and ours; the type is the caller's promise; the value moves.
+        unsafe { open(popped, &raw const value) };
+        std::mem::forget(value);
         handle
     }
 }

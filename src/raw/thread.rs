@@ -24,7 +24,7 @@ use super::history::{self, Mark};
 use super::layout::{TypeInfo, hash_of};
 use super::lookup::{self, Hold, Want};
 use super::name;
-use super::page::PagePtr;
+use super::page::{PagePtr, Popped};
 use super::set::Set;
 use super::shard::{Exhausted, Shard};
 use super::site::Spot;
@@ -475,14 +475,22 @@ pub(crate) fn insert_default<T: 'static>(value: T, created: impl Spot) -> Result
 #[inline(never)]
 fn insert_default_slowly<T: 'static>(value: T, created: impl Spot) -> Result<NonZeroU64, (T, Exhausted)> {
     let local = local();
+    match pop_default::<T>(local) {
+        // SAFETY(I3): just popped.
+        Ok(popped) => Ok(unsafe { create::fill(popped, value, local.mark(created.number())) }),
+        Err(why) => Err((value, why)),
+    }
+}
+
+/// A slot of the default registry of `T`.
+fn pop_default<T: 'static>(local: &Local) -> Result<Popped, Exhausted> {
     let shortcut = &local.by_type[type_index::<T>()];
     // Mostly it is only the other free list's turn.
     let (info, page) = shortcut.get();
     let set = if info.is_of::<T>() {
         // SAFETY(I6): as in `insert_default`.
         if let Some(popped) = unsafe { page.pop_again::<T>() } {
-            // SAFETY(I3): just popped.
-            return Ok(unsafe { create::fill(popped, value, local.mark(created.number())) });
+            return Ok(popped);
         }
         // SAFETY(I2): default registries are never dropped, and neither are their shards and pages.
         unsafe { page.header().shard.as_ref().set.as_ref() }
@@ -493,11 +501,7 @@ fn insert_default_slowly<T: 'static>(value: T, created: impl Spot) -> Result<Non
         shortcut.set(page.map_or((TypeInfo::of::<Nothing>(), PagePtr::NONE), |page| (set.info, page)))
     };
     // SAFETY(I2): default registries are never dropped.
-    match unsafe { pop::<T>(local, set, remember) } {
-        // SAFETY(I3): just popped.
-        Ok(popped) => Ok(unsafe { create::fill(popped, value, local.mark(created.number())) }),
-        Err(why) => Err((value, why)),
-    }
+    unsafe { pop::<T>(local, set, remember) }
 }
 
 /// A slot of the set: of this thread's shard, or of the common one. Counted against the limit, if there is one.
@@ -509,7 +513,7 @@ unsafe fn pop<T>(
     local: &Local,
     set: &Set,
     remember: impl FnOnce(Option<PagePtr>),
-) -> Result<super::page::Popped, Exhausted> {
+) -> Result<Popped, Exhausted> {
     let limited = set.limit != usize::MAX;
     if limited && !set.count_in() {
         #[cfg(feature = "tracing")]

@@ -70,24 +70,25 @@ struct Place<'a, T> {
     at: NonNull<T>,
 }
 
-/// Writes a slot's value; in one go where it is a word.
+/// Moves a slot's value in; in one go where it is a word.
 ///
 /// # Safety
 ///
-/// The value of `slot`, whose page stays, is at `at` (I2). The slot is vacant or reserved and the caller's (I3).
+/// The value of `slot`, whose page stays, is at `at` (I2). The slot is vacant or reserved and the caller's (I3). `value` points to a valid value, which is not used
+/// any more.
 #[inline(always)]
-pub(super) unsafe fn write<T: 'static>(slot: &Slot, at: NonNull<T>, value: T) {
+pub(super) unsafe fn write<T: 'static>(slot: &Slot, at: NonNull<T>, value: *const T) {
     slot.value.write();
     if const { !needs_drop::<T>() && matches!(size_of::<T>(), 1 | 2 | 4 | 8) } && is::<T>() {
         let word = Place { slot, at };
         // Release (E15): the slot was closed before, and whoever copies this word sees that.
         // SAFETY(I3): the caller's promise; it is a word.
-        unsafe { word.store(&value, Ordering::Release) }
+        unsafe { word.store(&*value, Ordering::Release) }
         #[cfg(not(haft_loom))]
         return;
     }
     // SAFETY(I3): the caller's promise: nobody reads or writes it. (In a model guards read words here, too.)
-    unsafe { at.write(value) }
+    unsafe { at.as_ptr().copy_from_nonoverlapping(value, 1) }
 }
 
 /// Copies the word of a slot that the caller found live; or one that was written there later.
