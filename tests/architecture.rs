@@ -121,11 +121,11 @@ fn names() -> HashSet<String> {
 }
 
 /// From leaf to root. A module names only those before it, but for the pairs below.
-const ORDER: [&str; 37] = [
+const ORDER: [&str; 38] = [
     "at_exit", "bits", "link", "seed", "unwind", "hook", "clock", "name", "past", "site", "barrier", "exit",
     "slot", "word", "history", "roster", "space", "cells", "bias", "token", "layout", "page", "entry",
-    "shard", "remove", "trace", "set", "lookup", "copied", "create", "thread", "explain", "near", "survey",
-    "count", "held", "registry",
+    "shard", "remove", "trace", "set", "lookup", "copied", "create", "defaults", "thread", "explain", "near",
+    "survey", "count", "held", "registry",
 ];
 
 /// Modules that know each other, with the reason why the left one names the right one.

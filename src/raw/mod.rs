@@ -39,6 +39,8 @@ pub(crate) mod clock;
 #[cfg(not(haft_loom))]
 pub(crate) mod count;
 #[cfg(not(haft_loom))]
+pub(crate) mod defaults;
+#[cfg(not(haft_loom))]
 pub(crate) mod exit;
 #[cfg(not(haft_loom))]
 pub(crate) mod explain;

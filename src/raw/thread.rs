@@ -19,6 +19,7 @@
 use super::cells::Record;
 use super::clock;
 use super::create;
+use super::defaults::default_set;
 use super::exit;
 use super::history::{self, Mark};
 use super::layout::{TypeInfo, hash_of};
@@ -29,10 +30,8 @@ use super::set::Set;
 use super::shard::{Exhausted, Shard};
 use super::site::Spot;
 use super::space::Space;
-use crate::sync::{Mutex, thread_local};
-use std::any::TypeId;
+use crate::sync::thread_local;
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::panic::catch_unwind;
 use std::ptr::NonNull;
@@ -43,9 +42,6 @@ pub(crate) static SPACE: Space = Space::new();
 
 /// The record of each thread that creates, by the ids of `thread_local`, which are used again when threads end.
 static BOUND: ThreadLocal<&'static Record> = ThreadLocal::new();
-
-/// The default registries, one per type; never dropped.
-static DEFAULTS: Mutex<Option<HashMap<TypeId, &'static Set>>> = Mutex::new(None);
 
 const PAGES: usize = 16;
 
@@ -495,7 +491,7 @@ fn pop_default<T: 'static>(local: &Local) -> Result<Popped, Exhausted> {
         // SAFETY(I2): default registries are never dropped, and neither are their shards and pages.
         unsafe { page.header().shard.as_ref().set.as_ref() }
     } else {
-        default_set::<T>()
+        default_set::<T>(&SPACE)
     };
     let remember = |page: Option<PagePtr>| {
         shortcut.set(page.map_or((TypeInfo::of::<Nothing>(), PagePtr::NONE), |page| (set.info, page)))
@@ -562,15 +558,6 @@ pub(crate) unsafe fn reserve<T>(set: &Set, created: impl Spot) -> Result<create:
     let popped = unsafe { pop::<T>(local, set, |page| local.remember(set, page)) }?;
     // SAFETY(I8): just popped.
     Ok(unsafe { create::Reservation::new(popped, set, me(), local.mark(created.number())) })
-}
-
-/// The default registry of `T`.
-pub(crate) fn default_set<T: 'static>() -> &'static Set {
-    let mut defaults = DEFAULTS.lock();
-    defaults
-        .get_or_insert_with(HashMap::new)
-        .entry(TypeId::of::<T>())
-        .or_insert_with(|| Box::leak(Box::new(Set::new::<T>(&SPACE, usize::MAX, true))))
 }
 
 #[inline]
