@@ -191,3 +191,18 @@ fn s8_threads_that_rust_did_not_start() {
     }
     shared.delete();
 }
+
+#[test]
+fn e7_what_other_threads_return_is_counted_until_the_owner_takes_it() {
+    let registry = Registry::new();
+    // A shard's first page has so many slots.
+    let handles: Vec<_> = (0..32_u64).map(|value| registry.insert(value)).collect();
+    assert_eq!(registry.stats().returned, 0);
+    let returned = &handles[..10];
+    thread::scope(|scope| {
+        scope.spawn(|| returned.iter().for_each(|handle| drop(registry.remove(*handle).unwrap())));
+    });
+    assert_eq!((registry.stats().returned, registry.len()), (10, 22));
+    let _ = registry.insert(32);
+    assert_eq!((registry.stats().returned, registry.len(), registry.stats().pages), (0, 23, 1));
+}
