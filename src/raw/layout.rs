@@ -178,6 +178,11 @@ mod tests {
         assert_eq!(TypeInfo::of::<u64>().slots_per_page(4096), 4096);
         assert_eq!(TypeInfo::of::<[u8; 4096]>().slots_per_page(4096), 31);
         assert_eq!(TypeInfo::of::<[u8; 1 << 24]>().slots_per_page(4096), 1);
+        for info in [TypeInfo::of::<[u8; 100]>(), TypeInfo::of::<[u8; 248]>(), TypeInfo::of::<[u8; 1000]>()] {
+            let slots = info.slots_per_page(4096);
+            assert!(info.page_size(slots) <= PAGE_BYTES + info.align, "{info:?}");
+            assert!(info.page_size(slots + 1) > PAGE_BYTES, "{info:?}");
+        }
     }
 
     #[test]
