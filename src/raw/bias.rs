@@ -112,25 +112,27 @@ impl Bias {
 
 #[cfg(all(test, not(haft_loom)))]
 mod tests {
+    use super::super::space::{Size, Space};
     use super::*;
 
     const HANDLE: u64 = bits::pack(3, 17, 5);
 
-    fn owned(shared: bool) -> (Bias, &'static Record, Record) {
-        let owner: &'static Record = Box::leak(Box::new(Record::new(0, true, false)));
+    fn owned(shared: bool) -> (Bias, &'static Record, &'static Record) {
+        let space = Space::leaked(Size::FULL);
+        let (owner, other) = (space.add_record(), space.add_record());
         let bias = Bias::none();
         bias.begin(owner, shared);
-        (bias, owner, Record::new(1, true, false))
+        (bias, owner, other)
     }
 
     #[test]
     fn e13_a_page_stays_its_owners_when_its_bias_has_ended() {
         let (bias, owner, other) = owned(false);
         assert!(bias.is_for(owner) && bias.is_owned_by(owner));
-        assert!(!bias.is_for(&other) && !bias.is_owned_by(&other));
+        assert!(!bias.is_for(other) && !bias.is_owned_by(other));
         if barrier::is_available() {
             assert!(bias.revoke(HANDLE));
-            assert!(!bias.is_for(owner) && bias.is_owned_by(owner) && !bias.is_owned_by(&other));
+            assert!(!bias.is_for(owner) && bias.is_owned_by(owner) && !bias.is_owned_by(other));
             assert_eq!(bias.0.load(Ordering::Relaxed).addr(), ptr::from_ref(owner).addr() + SHARED);
         }
         let (shared, owner, _) = owned(true);

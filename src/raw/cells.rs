@@ -533,8 +533,10 @@ impl Orphans {
 
 #[cfg(all(test, not(haft_loom)))]
 mod tests {
+    use super::super::link::Link;
     use super::super::space::{Size, Space};
     use super::*;
+    use std::ptr;
 
     #[test]
     fn e4_a_failed_lookup_finds_its_debt_whatever_the_mode() {
@@ -555,7 +557,9 @@ mod tests {
     const OTHER: u64 = bits::pack(4, 17, 6);
 
     fn record() -> &'static Record {
-        Box::leak(Box::new(Record::new(9, true, false)))
+        let record = Space::leaked(Size::FULL).add_record();
+        assert!(record.claim());
+        record
     }
 
     fn hold(record: &'static Record, handle: u64) -> Cell {
@@ -657,10 +661,12 @@ mod tests {
 
     #[test]
     fn e8_a_record_is_claimed_by_one_and_belongs_to_the_group_of_its_number() {
-        let record = record();
+        let space = Space::leaked(Size::FULL);
+        let records: Vec<_> = (0..10).map(|_| space.add_record()).collect();
+        let record = records[9];
         assert_eq!((record.group(), record.reader_bit()), (1, reader_bit(1)));
-        assert!(!record.is_pooled() && Record::new(0, true, true).is_pooled());
-        assert!(!record.claim());
+        assert!(!record.is_pooled() && space.add_pooled_record().is_pooled());
+        assert!(record.claim() && !record.claim());
         record.disclaim();
         assert!(record.claim() && !record.claim());
         record.set_who(7);
@@ -686,7 +692,7 @@ mod tests {
     /// A slot that was removed, whose remover has a hold.
     fn removed(handle: u64) -> Slot {
         let slot = Slot::new();
-        slot.prime(bits::generation(handle), 0);
+        slot.prime(bits::generation(handle), Link::END);
         slot.open(bits::generation(handle));
         assert!(slot.close(bits::generation(handle)).is_some());
         slot

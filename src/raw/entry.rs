@@ -223,11 +223,13 @@ mod tests {
                     assert_eq!((gate.set_id(), gate.ready(), gate.is_limited()), (id, ready, limited));
                     assert!(!gate.is_closed());
                     assert_eq!(gate.is_perpetual(), id & 1 == 1);
-                    assert_eq!(gate.is_perpetual_without_limit(), id & 1 == 1 && !limited);
                     assert_eq!(gate.is_of_set_without_limit(id), !limited);
                     assert!(!gate.is_of_set_without_limit(id + 2) && !gate.is_of_set_without_limit(0));
                     for slot in [0, 1, 31, 32, 4094, 4095] {
-                        assert_eq!(gate.has_slot_of(bits::pack(9, 3, slot)), slot < ready);
+                        let handle = bits::pack(9, 3, slot);
+                        assert_eq!(gate.has_slot_of(handle), slot < ready);
+                        let both = id & 1 == 1 && !limited && slot < ready;
+                        assert_eq!(gate.has_slot_of_unlimited_perpetual(handle), both);
                     }
                 }
             }

@@ -229,7 +229,7 @@ fn s1_records_get_shards_of_their_own_and_the_common_record_those_at_the_end() {
     // 32 shards, of which two are common.
     let space = Space::leaked(Size { places: 32 * 64, slots: 4, last_generation: 15 });
     assert_eq!((space.used_places().count(), space.used_shards(), space.record_count()), (0, 0, 0));
-    let (one, two) = (space.add_record(true), space.add_record(true));
+    let (one, two) = (space.add_record(), space.add_record());
     let common = space.common_record();
     assert!(std::ptr::eq(common, space.common_record()) && space.record_count() == 3);
     assert_eq!(space.all_records().count(), 3);
@@ -259,7 +259,8 @@ fn s3_every_space_and_every_place_begins_with_generations_of_its_own() {
 #[test]
 fn e9_a_page_that_a_cell_names_is_not_freed_and_goes_with_the_next_registry() {
     let world = World::new();
-    let other = world.space.add_record(true);
+    let other = world.space.add_record();
+    assert!(other.claim());
     let (set, shard) = world.set();
     let handle = world.insert(&shard, 7).unwrap();
     let place = bits::place(handle);
