@@ -574,17 +574,3 @@ fn type_index<T: 'static>() -> usize {
 pub(crate) fn spread() -> (usize, usize) {
     (SPACE.used_shards() as usize, SPACE.record_count() as usize)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn i5_a_record_of_the_pool_is_one_threads_at_a_time() {
-        let (one, two) = (pooled_record(), pooled_record());
-        assert!(!std::ptr::eq(one, two) && one.is_pooled() && two.is_pooled());
-        assert!(!one.claim() && !two.claim());
-        one.disclaim();
-        two.disclaim();
-    }
-}
