@@ -191,3 +191,49 @@ fn s8_threads_that_rust_did_not_start() {
     }
     shared.delete();
 }
+
+#[test]
+fn e7_what_other_threads_return_is_counted_until_the_owner_takes_it() {
+    let registry = Registry::new();
+    // A shard's first page has so many slots.
+    let handles: Vec<_> = (0..32_u64).map(|value| registry.insert(value)).collect();
+    assert_eq!(registry.stats().returned, 0);
+    let returned = &handles[..10];
+    thread::scope(|scope| {
+        scope.spawn(|| returned.iter().for_each(|handle| assert!(registry.remove(*handle).is_ok())));
+    });
+    assert_eq!((registry.stats().returned, registry.len()), (10, 22));
+    let _ = registry.insert(32);
+    assert_eq!((registry.stats().returned, registry.len(), registry.stats().pages), (0, 23, 1));
+}
+
+#[test]
+fn s9_threads_that_create_at_once_have_shards_and_records_of_their_own() {
+    let (registry, here) = (Registry::new(), std::sync::Barrier::new(10));
+    thread::scope(|scope| {
+        for _ in 0..10 {
+            scope.spawn(|| {
+                let _ = registry.insert(7);
+                here.wait();
+                let stats = haft::stats();
+                assert!(stats.shards >= 10 && stats.records >= 10, "{stats:?}");
+            });
+        }
+    });
+    assert_eq!(registry.len(), 10);
+}
+
+#[test]
+fn s6_values_that_wait_for_their_holders_are_counted_in_their_registry_and_in_the_process() {
+    let registry = Registry::new();
+    let guards: [_; 3] = std::array::from_fn(|value| {
+        let handle = registry.insert(value);
+        let guard = registry.get(handle).unwrap();
+        assert_eq!(registry.remove(handle).unwrap(), haft::Removal::Deferred);
+        guard
+    });
+    assert_eq!(registry.stats().deferred, 3);
+    assert!(haft::stats().deferred >= 3);
+    drop(guards);
+    assert_eq!(registry.stats().deferred, 0);
+}

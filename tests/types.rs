@@ -1,7 +1,8 @@
 //! Values of every kind (S15), and what their drops may do (S5 to S7, S10). One thread each: this is what memcheck runs.
 
-use haft::{AnyHandle, Handle, Ref, Registry, Removal};
+use haft::{AnyHandle, Handle, Ref, Registry, Removal, SharedRef};
 use std::cell::RefCell;
+use std::cmp::Ordering::{Greater, Less};
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -372,4 +373,43 @@ fn any_handle_serves_every_kind() {
     let handle = Handle::new(1_u8);
     assert_eq!(AnyHandle::from(handle).downcast::<u8>(), Ok(handle));
     handle.delete();
+}
+
+#[test]
+fn a_handle_of_any_type_is_a_pointer_for_c_and_back() {
+    let any = AnyHandle::from_bits(0xABC1).unwrap();
+    assert_eq!((any.to_ptr().addr(), AnyHandle::from_ptr(any.to_ptr())), (0xABC1, Some(any)));
+    assert!(AnyHandle::from_ptr(std::ptr::null_mut()).is_none());
+    assert_eq!(u64::from(any), 0xABC1);
+    assert_eq!(AnyHandle::try_from(0xABC1), Ok(any));
+    assert_eq!(format!("{any} {any:x} {any:#X}"), "0x000000000000abc1 abc1 0xABC1");
+    assert!(format!("{any:?}").contains("0x000000000000abc1"));
+}
+
+#[test]
+fn guards_are_shown_as_their_values() {
+    let handle = Handle::new("text");
+    let guard = handle.get().unwrap();
+    assert_eq!(format!("{guard} {guard:?} {}", AsRef::<&str>::as_ref(&guard)), "text \"text\" text");
+    let shared = Ref::into_shared(guard);
+    assert_eq!(format!("{shared} {shared:?} {}", AsRef::<&str>::as_ref(&shared)), "text \"text\" text");
+    let again = shared.clone();
+    assert_eq!(handle.remove().unwrap(), Removal::Deferred);
+    drop(shared);
+    assert_eq!((SharedRef::handle(&again), *again), (handle, "text"));
+}
+
+#[test]
+fn handles_are_compared_by_their_bits() {
+    use std::collections::HashSet;
+    let [low, high] = [0xABC1, 0xABC3].map(|bits| Handle::<u8>::from_bits(bits).unwrap());
+    assert_ne!(low, high);
+    assert_eq!(Clone::clone(&low), low);
+    assert_eq!((low.cmp(&high), high.partial_cmp(&low)), (Less, Some(Greater)));
+    assert_eq!([low, high, low].into_iter().collect::<HashSet<_>>().len(), 2);
+    assert_eq!(std::num::NonZeroU64::from(low).get(), 0xABC1);
+    assert_eq!(Handle::from(std::num::NonZeroU64::new(0xABC1).unwrap()), low);
+    assert_eq!(Handle::try_from(low.to_ptr()).unwrap(), low);
+    assert_eq!(<*mut std::ffi::c_void>::from(low).addr(), 0xABC1);
+    assert!(Handle::<u8>::try_from(std::ptr::null_mut()).is_err());
 }

@@ -21,6 +21,7 @@ pub mod scaling {}
 pub mod leaks {}
 
 #[doc = include_str!("verification.md")]
+#[doc = include_str!("mutants.md")]
 #[doc = include_str!("verification_tests.md")]
 #[doc = include_str!("weakened.md")]
 pub mod verification {}

@@ -115,3 +115,55 @@ impl Bias {
         word.addr() & TAGS == REVOKING && unsafe { &*owner }.intent() == Some(handle)
     }
 }
+
+#[cfg(all(test, not(haft_loom)))]
+mod tests {
+    use super::super::space::{Size, Space};
+    use super::*;
+
+    const HANDLE: u64 = bits::pack(3, 17, 5);
+
+    fn owned(shared: bool) -> (Bias, &'static Record, &'static Record) {
+        let space = Space::leaked(Size::FULL);
+        let (owner, other) = (space.add_record(), space.add_record());
+        let bias = Bias::none();
+        bias.begin(owner, shared);
+        (bias, owner, other)
+    }
+
+    #[test]
+    fn e13_a_page_stays_its_owners_when_its_bias_has_ended() {
+        let (bias, owner, other) = owned(false);
+        assert!(bias.is_for(owner) && bias.is_owned_by(owner));
+        assert!(!bias.is_for(other) && !bias.is_owned_by(other));
+        if barrier::is_available() {
+            assert!(bias.revoke(HANDLE));
+            assert!(!bias.is_for(owner) && bias.is_owned_by(owner) && !bias.is_owned_by(other));
+            assert_eq!(bias.0.load(Ordering::Relaxed).addr(), ptr::from_ref(owner).addr() + SHARED);
+        }
+        let (shared, owner, _) = owned(true);
+        assert!(!shared.is_for(owner) && shared.is_owned_by(owner));
+        owner.begin_intent(HANDLE);
+        assert!(shared.revoke(HANDLE) && !shared.is_going(HANDLE), "nobody closes a slot plainly there");
+    }
+
+    #[test]
+    fn e13_an_intent_stops_whoever_wants_that_handle_and_nobody_else() {
+        let (same_page, elsewhere) = (bits::pack(1, 17, 6), bits::pack(3, 18, 5));
+        let (bias, owner, _) = owned(false);
+        if !barrier::is_available() {
+            return;
+        }
+        owner.begin_intent(HANDLE);
+        assert!(!bias.is_going(HANDLE), "nobody has asked");
+        assert!(!bias.revoke(HANDLE) && bias.is_going(HANDLE) && !bias.is_going(same_page));
+        assert!(!bias.is_for(owner), "the owner will see it");
+        assert!(bias.revoke(same_page), "of another slot");
+        assert!(bias.is_going(HANDLE), "and the page waits for the owner all the same");
+        assert!(!bias.revoke(HANDLE));
+        owner.end_stay();
+        owner.begin_intent(elsewhere);
+        assert!(bias.revoke(HANDLE) && !bias.is_going(HANDLE));
+        assert_eq!(bias.0.load(Ordering::Relaxed).addr(), ptr::from_ref(owner).addr() + SHARED);
+    }
+}

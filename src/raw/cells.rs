@@ -532,22 +532,4 @@ impl Orphans {
 }
 
 #[cfg(all(test, not(haft_loom)))]
-mod tests {
-    use super::super::space::{Size, Space};
-    use super::*;
-
-    #[test]
-    fn e4_a_failed_lookup_finds_its_debt_whatever_the_mode() {
-        let record: &'static Record = Space::leaked(Size::FULL).add_record();
-        let (cell, handle) = (Cell::first(record), 0x1_0000_0001);
-        for mode in [PLAIN, SHARED] {
-            record.mode.store(mode, Ordering::Relaxed);
-            record.publish_plainly(cell.cell(), handle);
-            // As a remover leaves it that saw the mode shared.
-            record.debts[0].store(handle, Ordering::Relaxed);
-            assert_eq!(cell.release_failed(), Some(handle));
-            assert_eq!(record.debts[0].load(Ordering::Relaxed), 0);
-            assert!(cell.is_free());
-        }
-    }
-}
+mod tests;

@@ -208,3 +208,31 @@ impl Entry {
         self.gate.store(0, Ordering::SeqCst);
     }
 }
+
+#[cfg(all(test, not(haft_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn e2_a_gate_keeps_what_it_is_made_of_apart() {
+        assert!(Gate(0).is_closed() && Gate(0).set_id() == 0 && Gate(0).ready() == 0);
+        for id in [2, 3, 0x1234_5678, 0x1234_5679] {
+            for ready in [0, 1, 2, 32, 4095, 4096] {
+                for limited in [false, true] {
+                    let gate = Gate::new(id, limited).with_ready(7).with_ready(ready);
+                    assert_eq!((gate.set_id(), gate.ready(), gate.is_limited()), (id, ready, limited));
+                    assert!(!gate.is_closed());
+                    assert_eq!(gate.is_perpetual(), id & 1 == 1);
+                    assert_eq!(gate.is_of_set_without_limit(id), !limited);
+                    assert!(!gate.is_of_set_without_limit(id + 2) && !gate.is_of_set_without_limit(0));
+                    for slot in [0, 1, 31, 32, 4094, 4095] {
+                        let handle = bits::pack(9, 3, slot);
+                        assert_eq!(gate.has_slot_of(handle), slot < ready);
+                        let both = id & 1 == 1 && !limited && slot < ready;
+                        assert_eq!(gate.has_slot_of_unlimited_perpetual(handle), both);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -223,3 +223,65 @@ fn s1_a_slot_is_retired_after_its_last_generation() {
     }
     assert_eq!(bits::generation(last), 1000);
 }
+
+#[test]
+fn s1_records_get_shards_of_their_own_and_the_common_record_those_at_the_end() {
+    // 32 shards, of which two are common.
+    let space = Space::leaked(Size { places: 32 * 64, slots: 4, last_generation: 15 });
+    assert_eq!((space.used_places().count(), space.used_shards(), space.record_count()), (0, 0, 0));
+    let (one, two) = (space.add_record(), space.add_record());
+    let common = space.common_record();
+    assert!(std::ptr::eq(common, space.common_record()) && space.record_count() == 3);
+    assert_eq!(space.all_records().count(), 3);
+    assert_eq!([one, two, one].map(|record| space.take_place(record)), [Some(0), Some(64), Some(1)]);
+    assert!(space.used_places().eq(0..128) && space.used_shards() == 2);
+    assert_eq!([common, two].map(|record| space.take_place(record)), [Some(30 * 64), Some(65)]);
+    assert!(space.used_places().eq((0..128).chain(30 * 64..31 * 64)));
+    // What comes back is given out first, to the one that it belongs to.
+    space.untake_place(one, 1);
+    assert_eq!([two, one, one].map(|record| space.take_place(record)), [Some(66), Some(1), Some(2)]);
+    let rest: Vec<_> = std::iter::from_fn(|| space.take_place(common)).collect();
+    assert!(rest.into_iter().eq(30 * 64 + 1..32 * 64), "two shards and no more");
+    let rest: Vec<_> = std::iter::from_fn(|| space.take_place(one)).collect();
+    assert!(rest.into_iter().eq((3..64).chain(128..30 * 64)), "all but those of the others");
+    assert!(space.used_places().eq(0..32 * 64) && space.used_shards() == 30);
+}
+
+#[test]
+fn s3_every_space_and_every_place_begins_with_generations_of_its_own() {
+    let spaces: [_; 8] = std::array::from_fn(|_| Space::leaked(SIZE));
+    let seeds: std::collections::HashSet<_> =
+        spaces.iter().flat_map(|space| (0..128).map(|place| space.place_seed(place))).collect();
+    assert_eq!(seeds.len(), 8 * 128);
+    assert_eq!(spaces[0].place_seed(5), spaces[0].place_seed(5));
+}
+
+#[test]
+fn e9_a_page_that_a_cell_names_is_not_freed_and_goes_with_the_next_registry() {
+    let world = World::new();
+    let other = world.space.add_record();
+    assert!(other.claim());
+    let (set, shard) = world.set();
+    let handle = world.insert(&shard, 7).unwrap();
+    let place = bits::place(handle);
+    other.begin_stay(handle);
+    assert!(world.space.is_kept(place) && !world.space.is_kept(place + 1));
+    let retire = |set| {
+        // SAFETY(I2): from a box, not perpetual, and not used any more.
+        unsafe { Set::retire(set, 3, &|lend: &mut dyn FnMut(&'static Record)| lend(world.record)) };
+    };
+    retire(set);
+    drop(shard);
+    let waits = || world.space.leftovers.lock().is_some();
+    assert!(waits() && world.space.page(handle).is_none(), "withdrawn, and still there");
+    other.end_stay();
+    assert!(!world.space.is_kept(place));
+    let (set, shard) = world.set();
+    // A new page frees what has been waiting, and takes its place.
+    let next = world.insert(&shard, 8).unwrap();
+    assert!(!waits());
+    assert_eq!(bits::place(next), place);
+    retire(set);
+    drop(shard);
+    assert!(!waits());
+}

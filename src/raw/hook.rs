@@ -41,3 +41,28 @@ impl<E> Hook<E> {
         unsafe { std::mem::transmute::<*mut (), Option<fn(&E)>>(word) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::AtomicUsize;
+
+    #[test]
+    fn f5_a_hook_has_the_function_that_was_put_in_last_and_gives_the_one_before_back() {
+        fn adds(number: &AtomicUsize) {
+            number.fetch_add(1, Ordering::Relaxed);
+        }
+        fn doubles(number: &AtomicUsize) {
+            number.store(2 * number.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        let hook = Hook::<AtomicUsize>::new();
+        let number = AtomicUsize::new(4);
+        assert!(hook.get().is_none() && hook.replace(adds).is_none());
+        hook.get().unwrap()(&number);
+        assert_eq!(number.load(Ordering::Relaxed), 5);
+        let before = hook.replace(doubles).unwrap();
+        hook.get().unwrap()(&number);
+        before(&number);
+        assert_eq!(number.load(Ordering::Relaxed), 11);
+    }
+}

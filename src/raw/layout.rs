@@ -178,5 +178,39 @@ mod tests {
         assert_eq!(TypeInfo::of::<u64>().slots_per_page(4096), 4096);
         assert_eq!(TypeInfo::of::<[u8; 4096]>().slots_per_page(4096), 31);
         assert_eq!(TypeInfo::of::<[u8; 1 << 24]>().slots_per_page(4096), 1);
+        for info in [TypeInfo::of::<[u8; 100]>(), TypeInfo::of::<[u8; 248]>(), TypeInfo::of::<[u8; 1000]>()] {
+            let slots = info.slots_per_page(4096);
+            assert!(info.page_size(slots) <= PAGE_BYTES + info.align, "{info:?}");
+            assert!(info.page_size(slots + 1) > PAGE_BYTES, "{info:?}");
+        }
+    }
+
+    #[test]
+    fn s15_a_description_is_of_one_type_and_so_is_a_second_one_of_it() {
+        let again: &'static TypeInfo = Box::leak(Box::new(TypeInfo { ..*TypeInfo::of::<u64>() }));
+        assert!(TypeInfo::of::<u64>().is_of::<u64>() && again.is_of::<u64>());
+        assert!(!TypeInfo::of::<u64>().is_of::<i64>() && !again.is_of::<i64>());
+        assert_eq!(again.name(), "u64");
+        assert!(format!("{again:?}").contains("u64"));
+    }
+
+    #[cfg(feature = "capi")]
+    #[test]
+    fn s13_values_that_go_by_a_name_of_their_own_are_called_so() {
+        assert_eq!(TypeInfo::named::<u64>("session").name(), "session");
+    }
+
+    #[test]
+    fn s15_a_page_has_room_for_its_histories_its_header_and_its_slots() {
+        let info = TypeInfo::of::<u64>();
+        for slots in [1, 32, 4096] {
+            let (layout, header) = info.page_layout(slots).unwrap();
+            let slots = slots as usize;
+            assert!(header >= slots * size_of::<History>() && header.is_multiple_of(info.align));
+            assert!(header < slots * size_of::<History>() + info.align);
+            assert_eq!(layout.size(), header + info.slots + slots * info.stride);
+            assert_eq!(info.page_size(slots as u32), layout.size());
+        }
+        assert!(TypeInfo::of::<[u8; 1 << 30]>().page_layout(u32::MAX).is_none_or(|_| size_of::<usize>() > 4));
     }
 }

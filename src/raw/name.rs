@@ -121,5 +121,6 @@ mod tests {
     fn s9_after_the_last_number_there_are_none() {
         let next = AtomicU32::new(END - 2);
         assert_eq!([(); 4].map(|()| take(&next)), [END - 2, END - 1, 0, 0]);
+        assert_eq!(END >> BITS, 0, "all of them fit");
     }
 }

@@ -152,3 +152,63 @@ fn each_page<R>(left: &mut usize, mut each: impl FnMut(PagePtr, &mut usize) -> C
     }
     None
 }
+
+#[cfg(all(test, not(haft_loom)))]
+mod tests {
+    use super::*;
+    use crate::{Handle, Ref};
+
+    #[test]
+    fn s13_an_address_is_told_to_the_byte() {
+        struct Session([u8; 24]);
+        let handle = Handle::new(Session([7; 24]));
+        let guard = handle.get().unwrap();
+        assert_eq!(guard.0[23], 7);
+        let value = std::ptr::from_ref(&*guard).addr();
+        let is_value =
+            |address| matches!(within(address), Some(Near::Value(found)) if found == handle.to_bits());
+        let is_page = |address| matches!(within(address), Some(Near::Page(info)) if info.is_of::<Session>());
+        assert!(is_value(value) && is_value(value + 23));
+        assert!(is_page(value - 1) && is_page(value + 24), "the states before and after it");
+        // The slot behind it was never used.
+        let page = SPACE.page(handle.to_bits()).unwrap();
+        // SAFETY(I2): the handle is live.
+        let header = unsafe { page.header() };
+        assert!(is_page(value + header.info.stride));
+        let (layout, front) = header.info.page_layout(header.capacity).unwrap();
+        let start = page.as_ptr().addr() - front;
+        assert!(is_page(start) && is_page(start + layout.size() - 1));
+        assert!(!is_page(start - 1) && !is_page(start + layout.size()));
+        assert!(within(value & 0xFF).is_none());
+        drop(guard);
+        handle.delete();
+        assert!(is_page(value));
+    }
+
+    #[test]
+    fn s13_parts_of_a_live_handle_and_what_is_next_to_it_are_told() {
+        // (The first handle of a process may be its own upper half and one.)
+        let [first, handle] = [0.5, 1.5].map(Handle::<f32>::new);
+        let bits = handle.to_bits();
+        let (upper, lower) = (bits >> 32, bits & 0xFFFF_FFFF);
+        assert!(matches!(near(lower), Some(Near::Lower(found)) if found == bits));
+        assert!(matches!(near(upper), Some(Near::Upper(found)) if found >> 32 == upper));
+        assert!(matches!(near(upper << 32), Some(Near::Upper(found)) if found >> 32 == upper));
+        assert!(matches!(near(bits + 1), Some(Near::Off(found)) if found == bits));
+        assert!(matches!(near(bits - 1), Some(Near::Off(found)) if found == bits));
+        for bit in [3, 13, 20, 33, 40, 63] {
+            let flipped = bits ^ 1 << bit;
+            assert!(
+                matches!(near(flipped), Some(Near::Bit(found, at)) if found ^ 1 << at == flipped),
+                "bit {bit}"
+            );
+        }
+        assert!(finding(bits).is_some() && with_lower(lower as u32) == Some(bits));
+        assert_eq!((with_lower(lower as u32 & !1), with_upper(0)), (None, None));
+        assert_eq!(*Ref::handle(&handle.get().unwrap()).get().unwrap(), 1.5);
+        first.delete();
+        handle.delete();
+        assert!(finding(bits).is_none() && with_lower(lower as u32).is_none());
+        assert!(with_upper(upper as u32) != Some(bits));
+    }
+}

@@ -318,4 +318,36 @@ mod tests {
         assert_eq!(site(second.number()).unwrap().parts(), ("lib/session.c", 8, None));
         assert!(site(first.number()).unwrap().location().is_none());
     }
+
+    #[cfg(feature = "capi")]
+    #[test]
+    fn s14_a_line_of_another_language_is_itself_and_nothing_beside_it() {
+        let (file, other) = (c"lib/near.c", c"lib/far.c");
+        let line = Line { file, line: 7 };
+        let known = |line: Line<'_>| site(line.number()).unwrap().0;
+        assert!(line.is(known(line)));
+        assert!(!line.is(known(Line { file, line: 8 })));
+        assert!(!line.is(known(Line { file: other, line: 7 })));
+        assert!(!line.is(NonNull::from(Location::caller()).cast()));
+        assert_eq!(line.known(), Some(line.number()).filter(|number| *number as usize == line.start()));
+    }
+
+    #[cfg(feature = "capi")]
+    #[test]
+    fn s14_lines_of_one_file_are_spread_over_the_table() {
+        let file = c"lib/spread.c";
+        let places: std::collections::HashSet<_> =
+            (0..1000).map(|line| Line { file, line }.start()).collect();
+        assert!(places.len() > 900, "{} of a thousand", places.len());
+        assert!(places.iter().all(|place| *place < SITES));
+        assert!(places.iter().max().unwrap() - places.iter().min().unwrap() > SITES / 2);
+    }
+
+    #[cfg(feature = "capi")]
+    #[test]
+    fn s14_a_call_without_a_place_has_a_number_of_its_own() {
+        let number = Nowhere.number();
+        assert_eq!((Nowhere.number(), Nowhere.known()), (number, Some(number)));
+        assert!(site(number).unwrap().parts().0.contains("without a place"));
+    }
 }
