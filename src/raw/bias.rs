@@ -33,6 +33,12 @@ const _: () = assert!(align_of::<Record>() > TAGS);
 #[derive(Debug)]
 pub(super) struct Bias(AtomicPtr<Record>);
 
+/// Whether a page with this word belongs to this record, whatever the bias. One comparison: the tag is below a record's alignment.
+#[inline(always)]
+pub(super) fn names(word: *const Record, me: &Record) -> bool {
+    (word.addr() ^ ptr::from_ref(me).addr()) <= TAGS
+}
+
 impl Bias {
     /// Of no page.
     #[cfg(not(haft_loom))]
@@ -55,17 +61,22 @@ impl Bias {
         self.0.store(owner, Ordering::Relaxed);
     }
 
+    /// The word: a record's address and the tag. Relaxed: as for [`Bias::is_for`].
+    #[inline(always)]
+    pub(super) fn word(&self) -> *const Record {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Whether the page is biased to this record. Relaxed: see [`Bias::revoke`] for what orders it.
     #[inline(always)]
     pub(super) fn is_for(&self, me: &Record) -> bool {
-        ptr::eq(self.0.load(Ordering::Relaxed), me)
+        ptr::eq(self.word(), me)
     }
 
     /// Whether this record owns the page, whatever the bias. Relaxed: that never changes while the page is kept.
     #[inline(always)]
     pub(super) fn is_owned_by(&self, me: &Record) -> bool {
-        // One comparison: the tag is below a record's alignment.
-        (self.0.load(Ordering::Relaxed).addr() ^ ptr::from_ref(me).addr()) <= TAGS
+        names(self.word(), me)
     }
 
     /// Whether some thread is about to revoke the bias. Relaxed: whoever met an intent has seen the word so, and sees it so again.

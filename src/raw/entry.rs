@@ -8,7 +8,7 @@
 //! kept (I2): a page is withdrawn by closing the gate alone, and the place is used again only when nobody keeps the page any more. So a lookup
 //! does not touch the page's header.
 
-use super::bias::Bias;
+use super::bias::{self, Bias};
 use super::bits;
 use super::cells::Record;
 use super::layout::TypeInfo;
@@ -110,9 +110,22 @@ pub(crate) struct Found {
     pub(crate) gate: Gate,
     page: *mut Page,
     info: *const TypeInfo,
+    bias: *const Record,
 }
 
 impl Found {
+    /// Whether the page was biased to this record, where the gate was found open.
+    #[inline(always)]
+    pub(crate) fn is_biased_to(self, me: &Record) -> bool {
+        ptr::eq(self.bias, me)
+    }
+
+    /// Whether the slot with this state knows the reader, where the gate was found open: it owns the page, or one of its group has looked the handle up.
+    #[inline(always)]
+    pub(crate) fn knows(self, me: &Record, state: State) -> bool {
+        self.is_biased_to(me) || state.has_reader(me.reader_bit()) || bias::names(self.bias, me)
+    }
+
     /// The page, where the gate was found open.
     #[inline(always)]
     pub(crate) fn page(self) -> PagePtr {
@@ -169,19 +182,13 @@ impl Entry {
     pub(crate) fn look(&self) -> Found {
         let gate = self.gate();
         let (page, info) = (self.page.load(Ordering::Relaxed), self.info.load(Ordering::Relaxed));
-        Found { gate, page, info }
+        Found { gate, page, info, bias: self.bias.word() }
     }
 
     /// The page, where the gate was found open.
     #[inline(always)]
     pub(crate) fn page(&self) -> PagePtr {
         self.look().page()
-    }
-
-    /// Whether the slot with this state knows the reader, where the gate was found open: it owns the page, or one of its group has looked the handle up.
-    #[inline(always)]
-    pub(crate) fn knows(&self, me: &Record, state: State) -> bool {
-        self.bias.is_for(me) || state.has_reader(me.reader_bit()) || self.bias.is_owned_by(me)
     }
 
     /// Whether this record owns the page, where the gate was found open.

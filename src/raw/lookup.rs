@@ -2,9 +2,8 @@
 
 use super::bits;
 use super::cells::{Cell, Record};
-use super::entry::{Entry, Gate};
+use super::entry::{Entry, Found};
 use super::link::Link;
-use super::page::PagePtr;
 use super::remove::{self, Closed};
 use super::space::Space;
 use super::token::Token;
@@ -201,12 +200,13 @@ unsafe fn look<T: 'static, const JOIN: bool>(
     handle: u64,
     want: Want,
 ) -> Option<NonNull<T>> {
-    let (entry, _, page) = find::<T>(space, handle, want)?;
+    let (entry, found) = find::<T>(space, handle, want)?;
+    let page = found.page();
     // SAFETY(I2): the caller's promise; `find` has checked type and index.
     let slot = unsafe { page.slot::<T>(Link::of(handle)) };
     let state = slot.look(handle)?;
     let join = || JOIN && entry.bias.revoke(handle) && slot.join(bits::generation(handle), me.reader_bit());
-    if !(entry.knows(me, state) || join()) {
+    if !(found.knows(me, state) || join()) {
         return None;
     }
     slot.value.read();
@@ -214,10 +214,10 @@ unsafe fn look<T: 'static, const JOIN: bool>(
     Some(unsafe { page.value::<T>(Link::of(handle)) })
 }
 
-/// The entry of a handle, its gate and its page, if a page is there that has values of `T`, belongs to the wanted set, and has such a slot. The page is the caller's to
+/// The entry of a handle and what is in it, if a page is there that has values of `T`, belongs to the wanted set, and has such a slot. The page is the caller's to
 /// look at only if it keeps it (I2).
 #[inline(always)]
-fn find<T: 'static>(space: &Space, handle: u64, want: Want) -> Option<(&Entry, Gate, PagePtr)> {
+fn find<T: 'static>(space: &Space, handle: u64, want: Want) -> Option<(&Entry, Found)> {
     let entry = space.entry(handle);
     let found = entry.look();
     let fits = found.gate.has_slot_of(handle)
@@ -225,7 +225,7 @@ fn find<T: 'static>(space: &Space, handle: u64, want: Want) -> Option<(&Entry, G
             Want::Type => found.holds::<T>(),
             Want::Set(id) => found.gate.set_id() == id,
         };
-    fits.then(|| (entry, found.gate, found.page()))
+    fits.then_some((entry, found))
 }
 
 /// Leaves by the same door as a guard: a remover may have counted the cell. Where this was the last hold of a removed value, its
@@ -242,7 +242,8 @@ fn give_up(space: &Space, me: &'static Record, cell: Cell) {
 #[cold]
 fn get_counted<T: 'static>(space: &Space, me: &'static Record, handle: u64, want: Want) -> Option<Hold<T>> {
     let stay = Stay::begin(me, handle);
-    let (entry, _, page) = find::<T>(space, handle, want)?;
+    let (entry, found) = find::<T>(space, handle, want)?;
+    let page = found.page();
     // SAFETY(I2): the transit cell keeps the page; `find` has checked type and index.
     let slot = unsafe { page.slot::<T>(Link::of(handle)) };
     if !(entry.is_owned_by(me) || entry.bias.revoke(handle)) {
@@ -314,16 +315,16 @@ pub(crate) unsafe fn remove_own<T: 'static>(
 ) -> bool {
     let entry = space.entry(handle);
     let found = entry.look();
-    let fits = bits::is_well_formed(handle)
-        && match want {
-            Want::Type => found.gate.has_slot_of_unlimited_perpetual(handle) && found.holds::<T>(),
-            Want::Set(id) => found.gate.has_slot_of(handle) && found.gate.is_of_set_without_limit(id),
-        };
+    // (Whether it is a handle at all is found out with the generation.)
+    let fits = match want {
+        Want::Type => found.gate.has_slot_of_unlimited_perpetual(handle) && found.holds::<T>(),
+        Want::Set(id) => found.gate.has_slot_of(handle) && found.gate.is_of_set_without_limit(id),
+    };
     if !fits || me.may_have_guards() {
         return false;
     }
     // SAFETY(I2): the page is of a set that is in use or never dropped; type and index are checked.
-    unsafe { remove::own::<T>(entry, found.page(), me, handle, removed) }
+    unsafe { remove::own::<T>(entry, found, me, handle, removed) }
 }
 
 /// As [`remove_own`], of whatever type, in a set that is never dropped. Otherwise [`close_any`] must be called at once.
@@ -333,12 +334,11 @@ pub(crate) unsafe fn remove_own<T: 'static>(
 pub(crate) fn remove_own_any(space: &Space, me: &Record, handle: u64, removed: u32) -> bool {
     let entry = space.entry(handle);
     let found = entry.look();
-    let fits = bits::is_well_formed(handle) && found.gate.has_slot_of_unlimited_perpetual(handle);
-    if !fits || me.may_have_guards() {
+    if !found.gate.has_slot_of_unlimited_perpetual(handle) || me.may_have_guards() {
         return false;
     }
     // SAFETY(I2): the page is of a set that is never dropped; the index is checked.
-    unsafe { remove::own_any(entry, found.page(), me, handle, removed) }
+    unsafe { remove::own_any(entry, found, me, handle, removed) }
 }
 
 /// Closes a handle of type `T`: see [`remove::close`]. The caller has claimed `me`.
@@ -364,7 +364,8 @@ pub(crate) unsafe fn close<T: 'static>(
     let stay = if stays { None } else { Some(Stay::begin(me, handle)) };
     // SAFETY(I2): the page is of a set that is in use or never dropped, or the transit cell keeps it; `find` has checked type and index.
     let winner = unsafe {
-        let (entry, gate, page) = find::<T>(space, handle, want)?;
+        let (entry, found) = find::<T>(space, handle, want)?;
+        let (gate, page) = (found.gate, found.page());
         let slot = page.slot::<T>(Link::of(handle));
         remove::Winner::new(entry, gate, me, slot, handle)?
     };

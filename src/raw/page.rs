@@ -23,7 +23,7 @@ use super::link::Link;
 use super::past::Past;
 use super::seed::first_generation;
 use super::shard::Shard;
-use super::slot::{Phase, Slot, State};
+use super::slot::{Phase, Slot, State, live_half};
 use super::space::Space;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering, Track};
 use std::alloc::{alloc, dealloc};
@@ -57,6 +57,8 @@ pub(crate) struct Page {
     pub(crate) capacity: u32,
     /// The last generation that a slot can have.
     last_generation: u32,
+    /// The lower half of a word that is live with the last generation.
+    last_live: u32,
     /// Stands for the page's memory, in models.
     memory: Track,
     mine: OwnerLine,
@@ -150,6 +152,7 @@ impl PagePtr {
             place: new.place,
             capacity: new.capacity,
             last_generation: new.last_generation,
+            last_live: live_half(new.last_generation),
             memory: Track::new(),
             mine: OwnerLine {
                 free: AtomicU64::new(0),
@@ -344,9 +347,7 @@ impl PagePtr {
         debug_assert_eq!(free & HEAD, 0);
         let mut primed = page.mine.primed.load(Ordering::Relaxed);
         let mut ready = space.ready(page.place);
-        let mut head = Link::END;
-        let mut tail = None;
-        let mut found = 0;
+        let (mut head, mut tail, mut found) = (Link::END, None, 0);
         while primed < page.capacity && found < PRIMED {
             if primed == ready {
                 // SAFETY(I6): the caller's promise.
@@ -457,22 +458,22 @@ impl PagePtr {
             return unsafe { self.give_back_remotely(slot, link, generation, retired) };
         }
         // SAFETY(I8): passed on, and the slot is there.
-        unsafe { self.give_back_own(slot.as_ref(), link, generation) };
+        unsafe { self.give_back_own(slot.as_ref(), link, live_half(generation)) };
     }
 
     /// As [`PagePtr::give_back`], on the thread that owns the page's shard (I6), of a generation that is not the last.
     ///
     /// # Safety
     ///
-    /// As for [`PagePtr::give_back`].
+    /// As for [`PagePtr::give_back`]; `live` is the lower half of the slot's word when it was, or would have been, live.
     #[inline(always)]
-    pub(crate) unsafe fn give_back_own(self, slot: &Slot, link: Link, generation: u32) {
+    pub(crate) unsafe fn give_back_own(self, slot: &Slot, link: Link, live: u32) {
         // SAFETY(I2): the slot is outstanding until the last statement, so the page is there.
         let page = unsafe { self.header() };
         page.mine.exclusive.write();
         let freed = page.mine.freed.load(Ordering::Relaxed);
         let head = Link::from_word(freed);
-        slot.vacate(generation, head);
+        slot.vacate_live(live, head);
         if !page.is_listed() {
             // SAFETY(I6): the caller owns the shard, which is there as long as the slot is outstanding.
             unsafe { page.shard.as_ref().list(self) };
@@ -545,6 +546,12 @@ impl Page {
         generation >= self.last_generation
     }
 
+    /// Whether a handle's generation is not the last; and whether it is a handle at all. One comparison, since the live bit is a sign: what lacks bit 0 is above all that have it.
+    #[inline(always)]
+    pub(crate) fn goes_on_after(&self, handle: u64) -> bool {
+        bits::generation_and_bit(handle).cast_signed() < self.last_live.cast_signed()
+    }
+
     /// Whether the generation was issued for the slot, in this page or an earlier one at its place, where `last` is the last.
     pub(crate) fn was_issued(&self, slot: u32, generation: u32, last: u32) -> bool {
         (self.first_generation(slot)..=last).contains(&generation)
@@ -577,23 +584,16 @@ impl Page {
         (self.others.list.load(Ordering::Relaxed) / RETURNED) as usize
     }
 
-    /// Slots whose generations are used up. They are looked for only where there can be any: each slot has half of all generations at least.
-    ///
-    /// # Safety
-    ///
-    /// `this` is this page, which stays allocated (I2).
-    pub(crate) unsafe fn retired(&self, this: PagePtr) -> usize {
-        if self.past.is_none() && self.created() < u64::from(self.last_generation / 2) {
-            return 0;
-        }
-        let is_retired = |index: &u32| {
-            // SAFETY(I2): the caller's promise; primed slots are within the page.
-            let state = unsafe { this.any_slot(Link::to(*index)) }.state();
-            let first = || self.first_generation(*index) + self.base(*index);
-            let next = if state.is_untouched() { first() } else { state.generation() + 1 };
-            state.phase() == Phase::Vacant && next > self.last_generation
-        };
-        (0..self.primed()).filter(is_retired).count()
+    /// Whether any slot can have used up its generations: each has half of all at least.
+    pub(super) fn may_have_retired(&self) -> bool {
+        self.past.is_some() || self.created() >= u64::from(self.last_generation / 2)
+    }
+
+    /// Whether a slot in this state has used up its generations.
+    pub(super) fn is_retired(&self, slot: u32, state: State) -> bool {
+        let first = || self.first_generation(slot) + self.base(slot);
+        let next = if state.is_untouched() { first() } else { state.generation() + 1 };
+        state.phase() == Phase::Vacant && next > self.last_generation
     }
 
     /// Handles created in this page.

@@ -3,7 +3,7 @@
 use super::barrier;
 use super::bits;
 use super::cells::{Orphans, Record};
-use super::entry::{Entry, Gate};
+use super::entry::{Entry, Found, Gate};
 use super::history::Mark;
 use super::link::Link;
 use super::page::PagePtr;
@@ -207,20 +207,20 @@ impl Winner {
 ///
 /// # Safety
 ///
-/// The `page` of `entry`, whose gate was open, holds values of `T`, has the handle's slot, and is of a set that is in use, without a limit. The caller has claimed `me`, and
+/// What was `found` in the entry is a page, whose gate was open; it holds values of `T`, has the handle's slot, and is of a set that is in use, without a limit. The caller has claimed `me`, and
 /// no guard.
 #[inline(always)]
-pub(super) unsafe fn own<T>(entry: &Entry, page: PagePtr, me: &Record, handle: u64, removed: u32) -> bool {
-    let (link, generation) = (Link::of(handle), bits::generation(handle));
+pub(super) unsafe fn own<T>(entry: &Entry, found: Found, me: &Record, handle: u64, removed: u32) -> bool {
+    let (page, link) = (found.page(), Link::of(handle));
     // SAFETY(I2): the caller's promise.
     let (header, slot) = unsafe { (page.header(), page.slot::<T>(link)) };
     // SAFETY(I2): as above.
     let history = unsafe { page.history(link) };
-    if header.is_last(generation) || !intend(entry, me, slot, handle) {
+    if !header.goes_on_after(handle) || !found.is_biased_to(me) || !intend(entry, me, slot, handle) {
         return false;
     }
     if std::mem::needs_drop::<T>() {
-        slot.close_plainly(generation);
+        slot.close_plainly(bits::generation(handle));
         me.end_stay();
         history.removed(removed, stamp(me));
         // SAFETY(I3): closed, and nobody else has looked it up or holds it; the type is the caller's promise.
@@ -229,7 +229,7 @@ pub(super) unsafe fn own<T>(entry: &Entry, page: PagePtr, me: &Record, handle: u
         slot.value.write();
         // One store closes the slot and frees it. The set is in use, so the page stays afterwards.
         // SAFETY(I8): quiet, biased to this thread, and without anything to drop; this thread's own page.
-        unsafe { page.give_back_own(slot, link, generation) };
+        unsafe { page.give_back_own(slot, link, bits::generation_and_bit(handle)) };
         me.end_stay();
         history.removed(removed, stamp(me));
     }
@@ -242,14 +242,14 @@ pub(super) unsafe fn own<T>(entry: &Entry, page: PagePtr, me: &Record, handle: u
 ///
 /// As for [`own`].
 #[inline(always)]
-pub(super) unsafe fn own_any(entry: &Entry, page: PagePtr, me: &Record, handle: u64, removed: u32) -> bool {
-    let (link, generation) = (Link::of(handle), bits::generation(handle));
+pub(super) unsafe fn own_any(entry: &Entry, found: Found, me: &Record, handle: u64, removed: u32) -> bool {
+    let (page, link) = (found.page(), Link::of(handle));
     // SAFETY(I2): the caller's promise.
     let (header, slot) = unsafe { (page.header(), page.any_slot(link)) };
-    if header.is_last(generation) || !intend(entry, me, slot, handle) {
+    if !header.goes_on_after(handle) || !found.is_biased_to(me) || !intend(entry, me, slot, handle) {
         return false;
     }
-    slot.close_plainly(generation);
+    slot.close_plainly(bits::generation(handle));
     me.end_stay();
     // SAFETY(I2): the slot is outstanding.
     unsafe { page.history(link) }.removed(removed, stamp(me));
@@ -261,7 +261,7 @@ pub(super) unsafe fn own_any(entry: &Entry, page: PagePtr, me: &Record, handle: 
 #[inline(always)]
 fn close_plainly(entry: &Entry, me: &Record, slot: &Slot, handle: u64) -> Option<State> {
     let generation = bits::generation(handle);
-    if !intend(entry, me, slot, handle) {
+    if !entry.bias.is_for(me) || !intend(entry, me, slot, handle) {
         return None;
     }
     slot.close_plainly(generation);
@@ -269,11 +269,11 @@ fn close_plainly(entry: &Entry, me: &Record, slot: &Slot, handle: u64) -> Option
     Some(State::quietly_live(generation))
 }
 
-/// Says that this thread is about to remove a quiet handle in a page that is biased to it, if it is so: from then on the handle is as good as
+/// Says that this thread is about to remove a quiet handle in a page that was biased to it a moment ago, if it is so still: from then on the handle is as good as
 /// removed, by this thread or, where this says `false`, by whoever is first. The intent has to be ended.
 #[inline(always)]
 fn intend(entry: &Entry, me: &Record, slot: &Slot, handle: u64) -> bool {
-    if !entry.bias.is_for(me) || !slot.state().is_quietly_live_as(handle) {
+    if !slot.state().is_quietly_live_as(handle) {
         return false;
     }
     me.begin_intent(handle);

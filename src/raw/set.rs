@@ -76,10 +76,25 @@ impl Totals {
         self.created += header.created();
         self.returned += header.returned();
         // SAFETY(I2): as above.
-        self.retired += unsafe { header.retired(page) };
+        self.retired += unsafe { retired(page) };
         self.bytes += header.info.page_size(header.capacity);
         self.pages += 1;
     }
+}
+
+/// Slots of a page whose generations are used up; looked for only where there can be any.
+///
+/// # Safety
+///
+/// The page stays allocated (I2).
+unsafe fn retired(page: PagePtr) -> usize {
+    // SAFETY(I2): the caller's promise.
+    let header = unsafe { page.header() };
+    let is_retired = |index: &u32| {
+        // SAFETY(I2): the caller's promise; primed slots are within the page.
+        header.is_retired(*index, unsafe { page.any_slot(Link::to(*index)) }.state())
+    };
+    if header.may_have_retired() { (0..header.primed()).filter(is_retired).count() } else { 0 }
 }
 
 impl Set {

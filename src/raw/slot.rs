@@ -47,6 +47,12 @@ pub(crate) const fn reader_bit(group: u32) -> u64 {
     1 << (READER_SHIFT + group)
 }
 
+/// The lower half of a word that is live with this generation.
+#[inline(always)]
+pub(crate) const fn live_half(generation: u32) -> u32 {
+    generation | LIVE as u32
+}
+
 const _: () = assert!(READER_GROUPS == 8);
 const _: () = assert!(bits::GENERATION_BITS == 31);
 
@@ -71,7 +77,7 @@ impl State {
     /// `upper` is what the phase has above the generation: holds, or the next free slot.
     const fn new(generation: u32, phase: Phase, upper: u64) -> Self {
         // The lower half is put together as such: in one instruction, for a live word.
-        let lower = if matches!(phase, Phase::Live) { generation | LIVE as u32 } else { generation };
+        let lower = if matches!(phase, Phase::Live) { live_half(generation) } else { generation };
         let phase = match phase {
             Phase::Vacant | Phase::Live => 0,
             Phase::Closed => CLOSED,
@@ -241,6 +247,16 @@ impl Slot {
     #[inline]
     pub(crate) fn vacate(&self, generation: u32, next: Link) {
         self.state.store(State::new(generation, Phase::Vacant, next.bits()).0, Ordering::Release);
+    }
+
+    /// As [`Slot::vacate`], from the lower half of the live word. The live bit is subtracted, so that all is one address's sum.
+    ///
+    /// Release: as there.
+    #[inline(always)]
+    pub(crate) fn vacate_live(&self, live: u32, next: Link) {
+        debug_assert!(live & LIVE as u32 != 0);
+        let vacant = (u64::from(live) + (next.bits() << UPPER_SHIFT)).wrapping_sub(LIVE);
+        self.state.store(vacant, Ordering::Release);
     }
 
     // ---- lookups ----
