@@ -79,10 +79,11 @@ impl Bias {
         names(self.word(), me)
     }
 
-    /// Whether some thread is about to revoke the bias. Relaxed: whoever met an intent has seen the word so, and sees it so again.
+    /// Whether some thread is about to revoke the bias. Whoever met an intent has seen the word so, and sees it so again, or later. Acquire (E13): where it is shared by now, what the owner
+    /// stored plainly is visible.
     #[inline(always)]
     pub(super) fn is_being_revoked(&self) -> bool {
-        self.0.load(Ordering::Relaxed).addr() & REVOKING != 0
+        self.0.load(Ordering::Acquire).addr() & REVOKING != 0
     }
 
     /// Sees to it that the owner's next removals in this page leave the state words to exchanges. Another thread calls it before it changes the state word of `handle`,

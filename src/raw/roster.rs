@@ -75,8 +75,9 @@ impl Sheet {
             return next;
         }
         let new = Box::into_raw(Box::new(Self::empty()));
-        // Release (I5): its zeros come before. Acquire, where it fails: those of the one that is there.
-        match self.next.compare_exchange(ptr::null_mut(), new, Ordering::Release, Ordering::Acquire) {
+        // Release (I5): its zeros come before. SeqCst (E14): before the claims in it, also for a remover that has not seen any of them yet. Acquire, where it fails: the
+        // zeros of the one that is there.
+        match self.next.compare_exchange(ptr::null_mut(), new, Ordering::SeqCst, Ordering::Acquire) {
             // SAFETY(I5): leaked.
             Ok(_) => unsafe { &*new },
             Err(earlier) => {
