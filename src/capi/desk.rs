@@ -11,12 +11,11 @@ use crate::raw::explain::Cause;
 use crate::raw::held::{CountedKept, Held, Kept, Owed};
 use crate::raw::registry::Owner;
 use crate::raw::site::Line;
-use crate::sync::{thread_local, unique_number};
+use crate::sync::{Mutex, thread_local, unique_number};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
-use std::sync::OnceLock;
 
 /// A reference to an object, which stays as long as the reference is held. `object` and `handle` are for you to read.
 ///
@@ -56,6 +55,8 @@ struct Desk {
     /// Unique in the process; 0 until the first reference.
     thread: Cell<u64>,
     places: [Place; PLACES],
+    /// The references that may be released on any thread, where this one has had to do with some.
+    shared: Cell<Option<&'static Owner<CountedKept>>>,
 }
 
 struct Place {
@@ -76,6 +77,7 @@ thread_local! {
         Desk {
             thread: Cell::new(0),
             places: [const { Place { number: Cell::new(0), kept: Cell::new(None) } }; PLACES],
+            shared: Cell::new(None),
         }
     };
 }
@@ -183,8 +185,12 @@ impl Taken {
 
 /// References that may be released on any thread.
 fn shared() -> &'static Owner<CountedKept> {
-    static ALL: OnceLock<Owner<CountedKept>> = OnceLock::new();
-    ALL.get_or_init(|| Owner::named("haft_ref"))
+    static ALL: Mutex<Option<&'static Owner<CountedKept>>> = Mutex::new(None);
+    let known = &desk().shared;
+    if known.get().is_none() {
+        known.set(Some(ALL.lock().get_or_insert_with(|| Box::leak(Box::new(Owner::named("haft_ref"))))));
+    }
+    known.get().expect("it was just set")
 }
 
 /// Makes a reference that any thread may release.
