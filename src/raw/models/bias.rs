@@ -21,10 +21,7 @@ impl Owner {
 #[test]
 fn e13_s4_the_owners_plain_removal_against_a_foreign_one() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let (mine, theirs) = order.race(
             move || owner.remove_own(handle),
             move || {
@@ -75,10 +72,7 @@ fn e13_s4_s5_the_owners_plain_removal_of_any_type_against_another_thread() {
 #[test]
 fn e13_s5_the_owners_plain_removal_against_a_foreign_lookup() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let seen = drops.clone();
         order.race(
             move || {
@@ -99,10 +93,7 @@ fn e13_s5_the_owners_plain_removal_against_a_foreign_lookup() {
 #[test]
 fn e13_two_foreign_threads_revoke_while_the_owner_removes() {
     explore_three(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let third = thread::spawn(move || world.remove(world.record(), handle));
         let (mine, _) =
             order.race(move || owner.remove_own(handle), move || world.visit(world.record(), handle));
@@ -152,10 +143,7 @@ fn e13_the_owners_next_removals_leave_a_shared_page_to_exchanges() {
 #[test]
 fn e13_a_counted_hold_that_comes_back_against_the_owners_plain_removal() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let mut hold = world.get(owner.record, handle).unwrap();
         assert!(hold.token.count(world.space, Some(owner.record)));
         let hold = Carried(hold);

@@ -29,10 +29,7 @@ impl World {
 #[test]
 fn e14_a_claim_and_a_lookup_against_removal() {
     explore_claims(|order, ready| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let reader = world.record();
         world.introduce(reader, handle);
         ready();
@@ -93,10 +90,7 @@ fn i5_two_new_records_in_a_new_sheet() {
 #[test]
 fn e5_e14_a_use_and_the_end_of_the_claim_against_removal() {
     explore_claims(|order, ready| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let reader = world.record();
         let hold = Carried(world.get(reader, handle).unwrap());
         ready();
@@ -115,10 +109,7 @@ fn e5_e14_a_use_and_the_end_of_the_claim_against_removal() {
 #[test]
 fn i5_e14_a_guard_that_is_left_in_a_record_against_removal() {
     explore_claims(|order, ready| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let reader = world.record();
         let left = Carried(world.get(reader, handle).unwrap());
         let seen = drops.clone();
@@ -141,10 +132,7 @@ fn i5_e14_a_guard_that_is_left_in_a_record_against_removal() {
 #[test]
 fn e8_e14_a_claim_that_changes_hands_during_a_removal() {
     explore_three(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let reader = world.record();
         let hold = Carried(world.get(reader, handle).unwrap());
         let third = thread::spawn(move || {
@@ -170,10 +158,7 @@ fn e8_e14_a_claim_that_changes_hands_during_a_removal() {
 #[test]
 fn e12_e14_a_revocation_ends_also_where_the_claim_ended_meanwhile() {
     explore_plain(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let reader = world.record();
         assert!(world.visit(reader, handle));
         order.race(
@@ -213,10 +198,7 @@ fn i5_e12_a_revocation_against_a_new_record() {
 #[test]
 fn e9_e14_a_claim_and_a_lookup_against_the_registrys_drop() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let reader = world.record();
         world.introduce(reader, handle);
         order.race(

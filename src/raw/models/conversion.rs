@@ -16,10 +16,7 @@ impl World {
 #[test]
 fn e5_turning_a_guard_into_a_shared_one_against_a_foreign_removal() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let hold = Carried(world.get(owner.record, handle).unwrap());
         let seen = drops.clone();
         order.race(
@@ -38,10 +35,7 @@ fn e5_turning_a_guard_into_a_shared_one_against_a_foreign_removal() {
 #[test]
 fn e6_a_shared_guard_that_was_sent_and_copied_against_removal() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let mut hold = world.get(owner.record, handle).unwrap();
         assert!(hold.token.count(world.space, Some(owner.record)));
         let hold = Carried(hold);
@@ -97,10 +91,7 @@ fn e6_a_counted_lookup_by_the_owner_against_a_foreign_removal() {
 #[test]
 fn i4_a_thread_that_removes_what_it_holds_against_another_holder() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let (mine, other) = (Carried(world.get(owner.record, handle).unwrap()), world.record());
         let theirs = Carried(world.get(other, handle).unwrap());
         order.race(

@@ -5,10 +5,7 @@ use super::*;
 #[test]
 fn e4_e8_a_thread_that_ends_with_a_guard_against_removal() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let left = Carried(world.get(owner.record, handle).unwrap());
         let seen = drops.clone();
         order.race(
@@ -85,10 +82,7 @@ fn e7_e8_an_ending_thread_a_remote_free_and_the_adoption() {
 #[test]
 fn i5_a_lookup_of_the_next_claim_does_not_free_what_is_left_behind() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let pooled = world.record();
         let left = Carried(world.get(pooled, handle).unwrap());
         let seen = drops.clone();

@@ -23,10 +23,7 @@ impl World {
 #[test]
 fn e9_a_lookup_against_the_registrys_drop() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         order.race(move || world.visit(world.record(), handle), move || world.retire(owner.record));
         assert_eq!(drops.count(), 1);
     });
@@ -35,10 +32,7 @@ fn e9_a_lookup_against_the_registrys_drop() {
 #[test]
 fn e9_a_stay_keeps_a_page_that_is_withdrawn() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         order.race(
             move || {
                 let me = world.record();
@@ -58,10 +52,7 @@ fn e9_a_stay_keeps_a_page_that_is_withdrawn() {
 #[test]
 fn e9_a_removal_against_the_registrys_drop() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         order.race(move || world.remove(world.record(), handle), move || world.retire(owner.record));
         assert_eq!(drops.count(), 1);
     });
@@ -70,10 +61,7 @@ fn e9_a_removal_against_the_registrys_drop() {
 #[test]
 fn e10_a_holder_that_outlives_the_registry() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let me = world.record();
         let mut hold = world.get(me, handle).unwrap();
         assert!(hold.token.count(world.space, Some(me)));
@@ -95,10 +83,7 @@ fn e10_a_holder_that_outlives_the_registry() {
 #[test]
 fn e10_the_owner_lets_go_while_its_registry_is_dropped_elsewhere() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let hold = Carried(world.get(owner.record, handle).unwrap());
         order.race(
             move || {

@@ -63,10 +63,7 @@ fn e1_a_reader_finds_the_value_also_where_another_of_its_group_was_first() {
 #[test]
 fn e3_e4_e5_a_foreign_lookup_against_the_owners_removal() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let seen = drops.clone();
         order.race(
             move || world.visit(world.record(), handle),
@@ -83,10 +80,7 @@ fn e3_e4_e5_a_foreign_lookup_against_the_owners_removal() {
 #[test]
 fn e3_e5_the_owners_lookup_against_a_foreign_removal() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         order.race(
             move || world.visit(owner.record, handle),
             move || world.remove(world.record(), handle).unwrap(),
@@ -98,10 +92,7 @@ fn e3_e5_the_owners_lookup_against_a_foreign_removal() {
 #[test]
 fn e3_a_reader_that_is_known_already_is_found_again() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let me = world.record();
         // The first lookup leaves the group's bit in the slot; only the second is raced.
         assert!(world.visit(me, handle));

@@ -240,6 +240,14 @@ impl World {
     }
 }
 
+/// How most models begin: a world of pages with one slot, an owner in it, and its one live handle, of a value that counts its drops.
+fn one_live() -> (World, Owner, Drops, u64) {
+    let world = World::new(1);
+    let (owner, drops) = (world.owner(), Drops::default());
+    let handle = owner.insert(drops.probe());
+    (world, owner, drops, handle)
+}
+
 /// A hold that moves to another thread, as its record does in a model.
 struct Carried(Hold<Probe>);
 

@@ -5,10 +5,7 @@ use super::*;
 #[test]
 fn e12_a_plain_lookup_against_revocation() {
     explore_plain(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         assert!(owner.record.is_plain());
         order.race(
             move || world.visit(owner.record, handle),
@@ -21,10 +18,7 @@ fn e12_a_plain_lookup_against_revocation() {
 #[test]
 fn e12_a_plain_release_against_revocation_loses_no_debt() {
     explore_plain(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let hold = Carried(world.get(owner.record, handle).unwrap());
         order.race(
             move || {

@@ -5,10 +5,7 @@ use super::*;
 #[test]
 fn s4_of_two_removers_one_wins() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let (mine, theirs) =
             order.race(move || owner.remove(handle), move || world.remove(world.record(), handle));
         assert!(mine.is_some() != theirs.is_some(), "{mine:?} {theirs:?}");
@@ -19,10 +16,7 @@ fn s4_of_two_removers_one_wins() {
 #[test]
 fn s4_s5_two_foreign_removers_while_the_owner_holds() {
     explore_three(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let hold = world.get(owner.record, handle).unwrap();
         let third = thread::spawn(move || world.remove(world.record(), handle));
         let hold = Carried(hold);
@@ -41,10 +35,7 @@ fn s4_s5_two_foreign_removers_while_the_owner_holds() {
 #[test]
 fn s6_e4_e6_the_last_holder_against_the_remover() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let reader = world.record();
         let hold = Carried(world.get(reader, handle).unwrap());
         order.race(
@@ -61,10 +52,7 @@ fn s6_e4_e6_the_last_holder_against_the_remover() {
 #[test]
 fn s6_a_value_in_use_is_dropped_by_the_last_of_two_holders() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let (one, two) = (world.record(), world.record());
         let first = Carried(world.get(one, handle).unwrap());
         let second = Carried(world.get(two, handle).unwrap());
@@ -87,10 +75,7 @@ fn s6_a_value_in_use_is_dropped_by_the_last_of_two_holders() {
 #[test]
 fn s7_take_against_a_lookup() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let (_, taken) = order.race(
             move || world.visit(world.record(), handle),
             move || {
@@ -108,10 +93,7 @@ fn s7_take_against_a_lookup() {
 #[test]
 fn e5_turning_a_guard_into_a_shared_one_against_removal() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let reader = world.record();
         let hold = Carried(world.get(reader, handle).unwrap());
         let seen = drops.clone();
@@ -135,10 +117,7 @@ fn e5_turning_a_guard_into_a_shared_one_against_removal() {
 #[test]
 fn e6_a_shared_guard_on_another_thread_against_removal() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let mut hold = world.get(owner.record, handle).unwrap();
         assert!(hold.token.count(world.space, Some(owner.record)));
         let hold = Carried(hold);

@@ -13,10 +13,7 @@ impl World {
 #[test]
 fn i3_take_against_take() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let (mine, theirs) =
             order.race(move || owner.take(handle), move || world.take(world.record(), handle));
         assert!(mine.is_some() != theirs.is_some(), "one winner");
@@ -29,10 +26,7 @@ fn i3_take_against_take() {
 #[test]
 fn s4_s7_take_against_remove() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let (taken, removed) =
             order.race(move || world.take(world.record(), handle).map(drop), move || owner.remove(handle));
         assert!(taken.is_some() != removed.is_some(), "one winner");
@@ -43,10 +37,7 @@ fn s4_s7_take_against_remove() {
 #[test]
 fn s7_a_foreign_take_against_the_owners_lookup() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let seen = drops.clone();
         order.race(
             move || world.visit(owner.record, handle),
@@ -64,10 +55,7 @@ fn s7_a_foreign_take_against_the_owners_lookup() {
 #[test]
 fn s7_take_against_a_guard_that_becomes_a_shared_one() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let reader = world.record();
         let hold = Carried(world.get(reader, handle).unwrap());
         order.race(
@@ -86,10 +74,7 @@ fn s7_take_against_a_guard_that_becomes_a_shared_one() {
 #[test]
 fn s7_take_by_a_holder_against_another_holder() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let other = world.record();
         let mine = Carried(world.get(owner.record, handle).unwrap());
         let theirs = Carried(world.get(other, handle).unwrap());
@@ -112,10 +97,7 @@ fn s7_take_by_a_holder_against_another_holder() {
 #[test]
 fn s7_take_against_the_registrys_clear() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let (taken, ()) = order.race(
             move || world.take(world.record(), handle),
             move || world.set().clear(3, &|lend: &mut dyn FnMut(&'static Record)| lend(owner.record)),

@@ -10,10 +10,7 @@ use crate::raw::link::Link;
 #[test]
 fn e6_a_counted_hold_that_comes_back_is_before_the_owners_plain_removal() {
     explore_plain(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let mut hold = world.get(owner.record, handle).unwrap();
         assert!(hold.token.count(world.space, Some(owner.record)));
         let hold = Carried(hold);

@@ -128,10 +128,7 @@ fn e11_s13_a_disclosed_handle_that_is_removed_as_soon_as_it_is_live_has_both_lin
 #[test]
 fn e9_s13_a_place_that_is_found_empty_tells_what_it_issued() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         order.race(
             move || {
                 let me = world.record();
@@ -150,10 +147,7 @@ fn e9_s13_a_place_that_is_found_empty_tells_what_it_issued() {
 #[test]
 fn i2_i8_a_holder_on_another_thread_returns_its_slot_while_the_registry_goes() {
     explore(|order| {
-        let world = World::new(1);
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
         let reader = world.record();
         let hold = Carried(world.get(reader, handle).unwrap());
         order.race(
