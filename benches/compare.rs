@@ -284,7 +284,7 @@ fn mixed<T: Table>(group: &mut Group<'_>) {
                 for _ in 0..count {
                     let dice = dice(&mut state);
                     let place = dice / 10 % HANDLES as usize;
-                    if dice.is_multiple_of(10) {
+                    if dice % 10 == 0 {
                         table.remove(black_box(own.1[place]));
                         own.1[place] = black_box(table.create(black_box(1)));
                     } else {

@@ -18,12 +18,13 @@ import gdb.printing
 
 # The bits of a handle, as in `src/raw/bits.rs`. A test compares them.
 SLOT_BITS = 12
-PAGE_BITS = 6
-SHARD_BITS = 14
-GENERATION_BITS = 31
+PLACE_BITS = 20
+GENERATION_BITS = 30
+GENERATION_SHIFT = 1 + SLOT_BITS + PLACE_BITS
 
-# The state word of a slot, as in `src/raw/slot.rs`: the generation, a bit for each phase but the vacant one, and holds on top.
-LIVE = 1 << GENERATION_BITS
+# The state word of a slot, as in `src/raw/slot.rs`: the generation, a bit for each phase but the vacant one,
+# and holds on top.
+LIVE = 1 << 31
 CLOSED = 1 << 63
 RESERVED = 1 << 62
 HOLDS_SHIFT = 32
@@ -126,19 +127,19 @@ def text(value):
 
 
 class Page:
-    """A page: its header, and its slots as they were when it was looked at."""
+    """A page: its entry in the table, and its slots as they were when it was looked at."""
 
-    def __init__(self, place, address):
-        self.place, self.address = place, address
-        self.header = at(address, struct_type("haft::raw::page::Page"))
-        self.info = self.header["info"].dereference()
+    def __init__(self, place, entry):
+        self.place = place
+        fixed = at(int(entry["fixed"].address), struct_type("haft::raw::page::Description"))
+        self.info = fixed["shard"].dereference()["set"].dereference()["info"].dereference()
         # Slots that were put on a free list at some time; the others were never used.
-        self.used = scalar(self.header["mine"]["primed"])
-        self.slots, self.stride = int(self.info["slots"]), int(self.info["stride"])
+        self.used = scalar(entry["mine"]["primed"])
+        self.start, self.stride = scalar(fixed["memory"]), int(self.info["stride"])
         self.state_at = offset(struct_type("haft::raw::slot::Slot"), "state")
-        self.memory = read(address + self.slots, self.used * self.stride)
-        # Before the page, that of the first slot last.
-        self.histories = read(address - 8 * self.used, 8 * self.used)
+        self.memory = read(self.start, self.used * self.stride)
+        # Before the slots, that of the first slot last.
+        self.histories = read(self.start - 8 * self.used, 8 * self.used)
 
     def type_names(self):
         """What haft calls the type of the values, and what the debug info calls it."""
@@ -151,7 +152,7 @@ class Page:
     def state(self, index):
         """Generation, phase by name, and the holds of a closed one."""
         (word,) = struct.unpack_from("<Q", self.memory, index * self.stride + self.state_at)
-        generation = word & (LIVE - 1)
+        generation = word & ((1 << GENERATION_BITS) - 1)
         if word & LIVE:
             return generation, "Live", 0
         if word & CLOSED:
@@ -165,7 +166,7 @@ class Page:
 
     def value(self, index):
         """Where the value of a slot is, and what it is, where its type is known."""
-        address = self.address + self.slots + index * self.stride + int(self.info["value"])
+        address = self.start + index * self.stride + int(self.info["value"])
         own = self.type_names()[1]
         try:
             kind = gdb.lookup_type(own) if own else None
@@ -174,37 +175,61 @@ class Page:
             return address, None
 
     def handle(self, index, generation):
-        return generation << (64 - GENERATION_BITS) | self.place << (1 + SLOT_BITS) | index << 1 | 1
+        return generation << GENERATION_SHIFT | self.place << (1 + SLOT_BITS) | index << 1 | 1
+
+
+def page_type():
+    kind = struct_type("haft::raw::page::Page")
+    if kind is None:
+        raise gdb.GdbError(NO_DEBUG_INFO)
+    return kind
+
+
+def parts_of_table():
+    """The parts of the table that there are: the first place, the address, and how many places."""
+    space = static("haft::raw::thread::SPACE")
+    first, further = space["first"], space["parts"]
+    # A wrapper may hide it from who looks at a whole space.
+    while first.type.strip_typedefs().code != gdb.TYPE_CODE_ARRAY:
+        first = first[next(field for field in first.type.fields() if field.type.sizeof)]
+    count = first.type.range()[1] + 1
+    yield 0, int(first.address), count
+    # Those after it have twice as many; the first of them overlaps it.
+    for index in range(further.type.range()[1] + 1):
+        address = scalar(further[index])
+        if address:
+            yield 2 * count * index, address, 2 * count
 
 
 def page_at(place):
-    """The page at a place, if there is one: its gate is open."""
-    entry = static("haft::raw::thread::SPACE")["entries"][place]
-    return Page(place, scalar(entry["page"])) if scalar(entry["gate"]) else None
+    """The page at a place, if there is one: it has slots."""
+    kind = page_type()
+    for first, address, count in parts_of_table():
+        if first <= place < first + count:
+            entry = at(address + (place - first) * kind.sizeof, kind)
+            if scalar(entry["slots"]):
+                return Page(place, entry)
+    return None
 
 
 def pages():
     """All pages. The table is mostly zeros, which a core file may leave out."""
-    entries = static("haft::raw::thread::SPACE")["entries"]
-    entry, count = entries.type.target(), entries.type.range()[1] + 1
-    size, gate, page = entry.sizeof, offset(entry, "gate"), offset(entry, "page")
-    chunk = 4096
-    for first in range(0, count, chunk):
+    kind = page_type()
+    size, slots = kind.sizeof, offset(kind, "slots")
+    for first, address, count in parts_of_table():
         try:
-            memory = read(int(entries[first].address), chunk * size)
+            memory = read(address, count * size)
         except gdb.MemoryError:
             continue
-        if memory.count(0) == len(memory):
-            continue
-        for index in range(chunk):
-            (is_open,) = struct.unpack_from("<Q", memory, index * size + gate)
-            if is_open:
-                yield Page(first + index, *struct.unpack_from("<Q", memory, index * size + page))
+        for index in range(count):
+            (is_there,) = struct.unpack_from("<I", memory, index * size + slots)
+            if is_there:
+                yield Page(first + index, at(address + index * size, kind))
 
 
 def parts(bits):
-    place = bits >> (1 + SLOT_BITS) & ((1 << (PAGE_BITS + SHARD_BITS)) - 1)
-    return bits >> (64 - GENERATION_BITS), place, bits >> 1 & ((1 << SLOT_BITS) - 1)
+    place = bits >> (1 + SLOT_BITS) & ((1 << PLACE_BITS) - 1)
+    return bits >> GENERATION_SHIFT, place, bits >> 1 & ((1 << SLOT_BITS) - 1)
 
 
 def describe(bits):
@@ -213,10 +238,12 @@ def describe(bits):
         return ["zero, which is never a handle"]
     if bits & 1 == 0:
         return ["not a handle: it is even, so it is an address or damaged"]
+    if bits >> 63:
+        return ["not a handle: bit 63 is set, so it is a negative number or damaged"]
     generation, place, slot = parts(bits)
     page = page_at(place)
     if page is None or slot >= page.used:
-        return ["never issued, or its registry was dropped: there is no such slot now"]
+        return ["never issued, or its memory was given back: there is no such slot now"]
     now, phase, holds = page.state(slot)
     name = page.type_names()[0]
     created, removed = page.sites(slot)
@@ -261,9 +288,8 @@ Says what a handle is: its parts, whether it is live, its type, the places that 
         bits = scalar(gdb.parse_and_eval(argument)) & 0xFFFFFFFFFFFFFFFF
         with Rust():
             generation, place, slot = parts(bits)
-            shard, page = place >> PAGE_BITS, place & ((1 << PAGE_BITS) - 1)
-            where = (bits, generation, shard, page, slot)
-            gdb.write("handle %#018x: generation %d, shard %d, page %d, slot %d\n" % where)
+            where = (bits, generation, place, slot)
+            gdb.write("handle %#018x: generation %d, page %d, slot %d\n" % where)
             for line in describe(bits):
                 gdb.write("  %s\n" % line)
 

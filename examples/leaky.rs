@@ -69,7 +69,7 @@ impl Server {
         let request = Handle::new(Request { session, path: format!("/page/{number}") });
         self.library.submit(request.to_bits());
         // One in ten is cancelled.
-        if number.is_multiple_of(10) {
+        if number % 10 == 0 {
             self.library.cancel(request.to_bits());
             if self.fixed {
                 request.delete();

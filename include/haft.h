@@ -31,6 +31,16 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+/* A kind for several files of C or C++: HAFT_DECLARE_TYPE(session_type); in the header, and in one file
+ * HAFT_DEFINE_TYPE(session_type, "session", session_free); (A `static` descriptor in a header is another kind in each file.) */
+#ifdef __cplusplus
+#define HAFT_DECLARE_TYPE(type) extern "C" const haft_type type
+#define HAFT_DEFINE_TYPE(type, name, destroy) extern "C" const haft_type type = {name, destroy}
+#else
+#define HAFT_DECLARE_TYPE(type) extern const haft_type type
+#define HAFT_DEFINE_TYPE(type, name, destroy) const haft_type type = {name, destroy}
+#endif
+
 /* The same with the place in the source, which errors and reports then name. */
 #define HAFT_NEW(type, object, out) haft_new_at((type), (object), (out), __FILE__, __LINE__)
 #define HAFT_REMOVE(handle) haft_remove_at((handle), __FILE__, __LINE__)
@@ -212,9 +222,24 @@ haft_status haft_get(const struct haft_type *type,
                      haft_handle handle,
                      struct haft_ref *out);
 
+// As `haft_get`, and the reference is shared from the beginning: any thread may release it, and it may be held for long.
+//
+// *borrows* `type`. For what goes to other threads: futures, pools, the objects of interpreters. It costs more than `haft_get`, and is listed among the live handles, as a `haft_ref`,
+// until it is released. Any thread.
+//
+// Returns as `haft_get`.
+//
+// # Safety
+//
+// As for `haft_get`.
+haft_status haft_get_shared(const struct haft_type *type,
+                            haft_handle handle,
+                            struct haft_ref *out);
+
 // Gives a reference back; where it was the last one of a removed handle, the object is destroyed now, by this thread.
 //
-// *borrows* `ref` and clears it, on success. Only on the thread that got it; on any thread for one that is shared. Never blocks, but for what `destroy` does.
+// *borrows* `ref` and clears it, on success. Only on the thread that got it; on any thread for one that is shared, or whose thread has ended. Never blocks, but for what `destroy` does,
+// and where its thread has ended.
 //
 // Returns `HAFT_OK`; `HAFT_NOT_HELD` where it was released already (it, or a copy of it) or was never got; `HAFT_WRONG_THREAD`
 // where it belongs to another thread, which still holds it; `HAFT_NULL_ARGUMENT`.
@@ -345,7 +370,7 @@ haft_status haft_report_json(haft_writer writer,
                              void *context);
 
 // Writes the leak report to standard error when the process ends by `exit` or by returning from `main`; the environment variable `HAFT_REPORT=1` does the same without a
-// call (`json`, or the path of a file, for others), and decides where both are given. Calling it again changes nothing; on systems that are not Unix it does nothing. Any
+// call (`json`, or the path of a file, for others), and decides where both are given. Calling it again changes nothing; on systems that are neither Unix nor Windows it does nothing. Any
 // thread.
 void haft_report_at_exit(void);
 
@@ -376,6 +401,11 @@ haft_status haft_report_fd(int descriptor);
 // `hook` may be called with `context` on any thread from now on.
 void haft_on_misuse(haft_misuse_hook hook,
                     void *context);
+
+// From now on haft makes no system calls but those that any Rust program makes: for memory, locks, threads, time and random numbers. For a process under a filter that ends it at
+// others; the environment variable `HAFT_CONFINED=1` does the same. Call it before the first handle is created or looked up. Lookups cost a locked instruction more then, and threads have no
+// names in reports. Any thread.
+void haft_confine(void);
 
 #ifdef __cplusplus
 }  // extern "C"

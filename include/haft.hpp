@@ -16,6 +16,8 @@
 
 #include "haft.h"
 
+#include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
 #include <utility>
 
@@ -44,7 +46,18 @@ inline haft_handle make(const haft_type &type, void *object, const char *file = 
     return handle;
 }
 
-// Holds an object of type T, which stays as long as this does. Belongs to its thread until it is shared.
+// Something could not be let go, and nobody is there to be told by a status: said on standard error, and the end of a debug build.
+inline void lost(haft_status status) noexcept {
+    if (status != HAFT_OK) {
+        std::fprintf(stderr, "haft: %s\n", haft_last_error());
+#ifndef NDEBUG
+        std::abort();
+#endif
+    }
+}
+
+// Holds an object of type T, which stays as long as this does. Stays on its thread: one that goes to others is a
+// shared_ref, or is shared before.
 template <typename T> class ref {
 public:
     ref() noexcept = default;
@@ -66,15 +79,30 @@ public:
 
     // From now on it may go to other threads.
     void share() { check(haft_share(&held_)); }
+    // Lets go now, and says whether it could: HAFT_WRONG_THREAD where it belongs to another thread that still runs.
+    haft_status release() noexcept { return *this ? haft_release(&held_) : HAFT_OK; }
     // Lets go now.
-    void reset() noexcept {
-        if (*this) {
-            haft_release(&held_);
-        }
-    }
+    void reset() noexcept { lost(release()); }
+
+protected:
+    explicit ref(haft_ref held) noexcept : held_(held) {}
 
 private:
     haft_ref held_{};
+};
+
+// The same for any thread: for futures, pools and containers.
+template <typename T> class shared_ref : public ref<T> {
+public:
+    shared_ref() noexcept = default;
+    shared_ref(const haft_type &type, haft_handle handle) : ref<T>(got(type, handle)) {}
+
+private:
+    static haft_ref got(const haft_type &type, haft_handle handle) {
+        haft_ref held{};
+        check(haft_get_shared(&type, handle, &held));
+        return held;
+    }
 };
 
 } // namespace haft

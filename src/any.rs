@@ -2,11 +2,11 @@
 
 use crate::error::Error;
 use crate::handle::{Handle, Removal};
-use crate::raw::explain::{explain, type_of};
-use crate::raw::lookup::Want;
+use crate::raw::explain::{explain, explain_as, type_of};
+use crate::raw::find::Want;
+use crate::raw::operation;
 use crate::raw::site::Spot;
-use crate::raw::thread;
-use std::any::{TypeId, type_name};
+use std::any::TypeId;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::panic::Location;
@@ -47,6 +47,20 @@ impl AnyHandle {
         self.0.get()
     }
 
+    /// As [`Handle::to_i64`].
+    #[inline]
+    #[must_use]
+    pub const fn to_i64(self) -> i64 {
+        self.0.get() as i64
+    }
+
+    /// As [`Handle::from_i64`].
+    #[inline]
+    #[must_use]
+    pub const fn from_i64(bits: i64) -> Option<Self> {
+        if bits > 0 { Self::from_bits(bits as u64) } else { None }
+    }
+
     /// As [`Handle::to_ptr`].
     #[cfg(target_pointer_width = "64")]
     #[inline]
@@ -63,8 +77,8 @@ impl AnyHandle {
         Self::from_bits(pointer.addr() as u64)
     }
 
-    /// Removes the handle, whatever it is, from whatever registry: costs as [`Handle::remove`], and for a value in a
-    /// [`Registry`](crate::Registry) two stores to a cache line of this thread. Lock-free.
+    /// Removes the handle, whatever it is, from whatever registry. Costs and progress as for
+    /// [`Handle::remove`].
     ///
     /// # Errors
     ///
@@ -75,13 +89,13 @@ impl AnyHandle {
     }
 
     pub(crate) fn remove_at(self, removed: impl Spot) -> Result<Removal, Error> {
-        match thread::remove_any(self.to_bits(), removed) {
+        match operation::remove_any(self.to_bits(), removed) {
             Some(was_dropped) => Ok(Removal::new(was_dropped)),
             None => Err(self.explain()),
         }
     }
 
-    /// The name of the value's type. Two stores to a cache line of this thread; lock-free.
+    /// Returns the name of the value's type. It looks, and writes nothing; wait-free.
     ///
     /// # Errors
     ///
@@ -90,18 +104,17 @@ impl AnyHandle {
         type_of(self.to_bits()).map(|info| info.name()).ok_or_else(|| self.explain())
     }
 
-    /// The handle with its type, where it is live and has that type now. Costs as [`type_name`](Self::type_name).
+    /// The handle with its type, where it is live and has that type now. Costs as
+    /// [`type_name`](Self::type_name).
     ///
     /// # Errors
     ///
-    /// [`WrongType`](crate::ErrorKind::WrongType) with both names, or as for [`remove`](Self::remove).
+    /// [`WrongType`](crate::ErrorKind::WrongType) with both names, or as for
+    /// [`remove`](Self::remove).
     pub fn downcast<T: Send + Sync + 'static>(self) -> Result<Handle<T>, Error> {
         match type_of(self.to_bits()) {
-            Some(info) if info.id == TypeId::of::<T>() => Ok(Handle::from_issued(self.to_bits())),
-            _ => {
-                let finding = explain(self.to_bits(), Some(TypeId::of::<T>()), Want::Type);
-                Err(Error::new(self.to_bits(), Some(type_name::<T>()), finding))
-            }
+            Some(info) if info.id() == TypeId::of::<T>() => Ok(Handle::from_issued(self.to_bits())),
+            _ => Err(Error::of::<T>(self.to_bits(), || explain_as::<T>(self.to_bits()))),
         }
     }
 
@@ -134,7 +147,8 @@ impl From<AnyHandle> for u64 {
 impl TryFrom<u64> for AnyHandle {
     type Error = Error;
 
-    /// As [`AnyHandle::from_bits`], with an [`Error`] of kind [`Null`](crate::ErrorKind::Null) for zero.
+    /// As [`AnyHandle::from_bits`], with an [`Error`] of kind [`Null`](crate::ErrorKind::Null) for
+    /// zero.
     fn try_from(bits: u64) -> Result<Self, Error> {
         Self::from_bits(bits).ok_or_else(|| Error::null(None))
     }

@@ -1,8 +1,7 @@
 //! What went wrong, in full.
 
 use crate::misuse::noted;
-use crate::raw::explain::{Cause, Finding};
-use crate::raw::name::Thread;
+use crate::raw::explain::{Cause, Finding, found};
 use crate::site::Site;
 use crate::thread_name::ThreadName;
 use std::any::type_name;
@@ -10,12 +9,12 @@ use std::fmt;
 
 /// Why a handle was refused.
 ///
-/// `Copy`, 64 bytes, no allocation. [`Display`](fmt::Display) tells everything that is known in one line, and what to do;
+/// `Copy`, 40 bytes, no allocation. [`Display`](fmt::Display) tells everything that is known in one line, and what to do;
 /// [`docs::errors`](crate::docs::errors) shows every text.
 ///
 /// The text is made when it is read. For an integer that was never a handle it looks around for what that may be: a truncated or damaged live
 /// handle, an address. That takes microseconds, mostly, and at most some milliseconds where a process has a million slots and
-/// the integer may be the upper half of a handle. On Linux it may read `/proc/self/maps`. Making the error itself does none of that.
+/// the integer may be the upper half of a handle. On Linux it may read `/proc/self/maps`, and on Windows ask the system. Making the error itself does none of that.
 ///
 /// ```
 /// # use haft::{ErrorKind, Handle};
@@ -28,12 +27,8 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Error {
     bits: u64,
-    cause: Cause,
     expected: Option<&'static str>,
-    found: Option<&'static str>,
-    created: Option<Site>,
-    removed: Option<Site>,
-    thread: Option<Thread>,
+    finding: Finding,
 }
 
 /// The kinds of [`Error`].
@@ -42,7 +37,7 @@ pub struct Error {
 pub enum ErrorKind {
     /// Zero, which is never a handle.
     Null,
-    /// Not of the form of a handle: bit 0 is zero, as in an address.
+    /// Not of the form of a handle: bit 0 is zero, as in an address, or it is negative as a signed number.
     Malformed,
     /// No such handle was ever issued in this process (or its value is still being made by `insert_with`).
     Unissued,
@@ -52,7 +47,7 @@ pub enum ErrorKind {
     WrongType,
     /// The handle is live and belongs to another registry.
     WrongRegistry,
-    /// The handle is live, and 8,388,607 counted guards hold it, which is all that can be counted.
+    /// The handle is live, and 4,194,303 counted guards hold it, which is all that can be counted.
     TooManyHolds,
 }
 
@@ -77,42 +72,40 @@ impl ErrorKind {
 impl Error {
     #[cold]
     pub(crate) fn null(expected: Option<&'static str>) -> Self {
-        noted(Self {
-            bits: 0,
-            cause: Cause::Malformed,
-            expected,
-            found: None,
-            created: None,
-            removed: None,
-            thread: None,
-        })
+        Self::new(0, expected, Finding::only(Cause::Malformed))
     }
 
+    #[inline]
     pub(crate) fn new(bits: u64, expected: Option<&'static str>, finding: Finding) -> Self {
-        noted(Self {
-            bits,
-            cause: finding.cause,
-            expected,
-            found: finding.found.map(|info| info.name()),
-            created: Site::of(finding.created),
-            removed: Site::of(finding.removed),
-            thread: finding.thread,
-        })
+        let error = Self { bits, expected, finding };
+        noted(error.kind(), || error);
+        error
+    }
+
+    /// The error for a `T` that was not found. `explain` says why, and is called once.
+    ///
+    /// Performance: it is put together where it is returned. So a lookup that succeeds, and whose result is
+    /// used at once, has no place in memory.
+    #[inline(always)]
+    pub(crate) fn of<T: 'static>(bits: u64, explain: impl FnOnce() -> Finding) -> Self {
+        Self { bits, expected: Some(type_name::<T>()), finding: Self::finding::<T>(bits, explain) }
     }
 
     #[cold]
-    pub(crate) fn of<T: 'static>(bits: u64, finding: Finding) -> Self {
-        Self::new(bits, Some(type_name::<T>()), finding)
+    #[inline(never)]
+    fn finding<T: 'static>(bits: u64, explain: impl FnOnce() -> Finding) -> Finding {
+        Self::new(bits, Some(type_name::<T>()), explain()).finding
     }
 
     /// The kind of misuse.
     #[must_use]
+    #[inline]
     pub const fn kind(&self) -> ErrorKind {
-        match self.cause {
+        match self.finding.cause {
             Cause::Malformed if self.bits == 0 => ErrorKind::Null,
             Cause::Malformed => ErrorKind::Malformed,
             Cause::Unissued | Cause::Reserved | Cause::Live => ErrorKind::Unissued,
-            Cause::Stale | Cause::Gone => ErrorKind::Stale,
+            Cause::Stale => ErrorKind::Stale,
             Cause::WrongType => ErrorKind::WrongType,
             Cause::WrongRegistry => ErrorKind::WrongRegistry,
             Cause::TooManyHolds => ErrorKind::TooManyHolds,
@@ -122,11 +115,11 @@ impl Error {
     /// The thread that removed the handle or, where it is live, created it; where that is known.
     #[must_use]
     pub fn thread(&self) -> Option<ThreadName> {
-        self.thread.map(ThreadName::new)
+        self.finding.thread().map(ThreadName::new)
     }
 
     pub(crate) const fn cause(&self) -> Cause {
-        self.cause
+        self.finding.cause
     }
 
     /// The integer that was refused.
@@ -143,20 +136,20 @@ impl Error {
 
     /// The name of the type that the handle belongs or belonged to, where that is known.
     #[must_use]
-    pub const fn found_type(&self) -> Option<&'static str> {
-        self.found
+    pub fn found_type(&self) -> Option<&'static str> {
+        found(self.bits, self.finding.cause).map(|info| info.name())
     }
 
     /// The line that created the handle, where that is known: its slot was not used again.
     #[must_use]
-    pub const fn created_at(&self) -> Option<Site> {
-        self.created
+    pub fn created_at(&self) -> Option<Site> {
+        Site::of(self.finding.created())
     }
 
     /// The line that removed the handle, where that is known: its slot was not used again.
     #[must_use]
-    pub const fn removed_at(&self) -> Option<Site> {
-        self.removed
+    pub fn removed_at(&self) -> Option<Site> {
+        Site::of(self.finding.removed())
     }
 }
 

@@ -1,4 +1,5 @@
-//! Guards: [`Ref`], cheap and bound to its thread, and [`SharedRef`], which may go anywhere and live long.
+//! Guards: [`Ref`], cheap and bound to its thread, and [`SharedRef`], which may go anywhere and
+//! live long.
 
 use crate::handle::Handle;
 use crate::raw::held::{Counted, Held};
@@ -6,12 +7,14 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-/// A borrow of a handle's value: the value stays until this is dropped, also when the handle is removed meanwhile.
+/// A borrow of a handle's value: the value stays until this is dropped, also when the handle is
+/// removed meanwhile.
 ///
-/// Two words. It does not block removal; it defers the drop of the value to the moment when the last guard is gone, on that
-/// guard's thread. It is not `Send`: use [`Ref::into_shared`] for a guard that moves to another thread or lives long.
-/// Dropping it is one store to a cache line of this thread, mostly; lock-free. A thread can have six of them in its cells;
-/// further ones count in the slot, which costs a little more.
+/// Two words. It does not block removal; it defers the drop of the value to the moment when the
+/// last guard is gone, on that guard's thread. It is not `Send`: use [`Ref::into_shared`] for a
+/// guard that moves to another thread or lives long. Dropping it is one store to a cache line of
+/// this thread, mostly. It never waits: lock-free, but for what the value's own drop does. A thread
+/// can have six of them in its cells; further ones count in the slot, which costs a little more.
 ///
 /// `'r` is the borrow of the registry; `'static` for [`Handle::get`], which does not need one.
 ///
@@ -50,11 +53,12 @@ impl<'r, T: 'static> Ref<'r, T> {
         Handle::from_issued(this.held.handle())
     }
 
-    /// Turns the guard into one that is `Send`. One exchange on the value's slot, which is shared; lock-free.
+    /// Turns the guard into one that is `Send`. One exchange on the value's slot, which is shared;
+    /// lock-free.
     ///
     /// # Panics
     ///
-    /// Where 8,388,607 counted guards of this one handle are alive.
+    /// Where 4,194,303 counted guards of this one handle are alive.
     ///
     /// ```
     /// # use haft::{Handle, Ref};
@@ -68,8 +72,21 @@ impl<'r, T: 'static> Ref<'r, T> {
     /// ```
     pub fn into_shared(this: Self) -> SharedRef<'r, T> {
         match this.held.into_counted() {
-            Ok(counted) => SharedRef { counted, _registry: PhantomData },
+            Ok(counted) => SharedRef::new(counted),
             Err(held) => too_many(held.handle()),
+        }
+    }
+
+    /// One more guard of the same value, which is `Send`. Costs and progress as for
+    /// [`into_shared`](Self::into_shared).
+    ///
+    /// # Panics
+    ///
+    /// As [`into_shared`](Self::into_shared).
+    pub fn to_shared(this: &Self) -> SharedRef<'r, T> {
+        match this.held.to_counted() {
+            Some(counted) => SharedRef::new(counted),
+            None => too_many(this.held.handle()),
         }
     }
 }
@@ -77,7 +94,7 @@ impl<'r, T: 'static> Ref<'r, T> {
 #[cold]
 fn too_many(handle: u64) -> ! {
     panic!(
-        "handle {handle:#018x} is held by 8388607 counted guards, which is all that can be counted; \
+        "handle {handle:#018x} is held by 4194303 counted guards, which is all that can be counted; \
          drop some of them, they are likely leaked"
     )
 }
@@ -111,12 +128,18 @@ impl<T> AsRef<T> for Ref<'_, T> {
 
 /// A counted guard: as [`Ref`], but it may move to other threads and live as long as it likes.
 ///
-/// Two words. Making, cloning and dropping one is one atomic operation each on the value's slot, so many threads that do it with
-/// one handle get in each other's way; lock-free.
+/// Two words. Making, cloning and dropping one is one atomic operation each on the value's slot, so
+/// many threads that do it with one handle get in each other's way; lock-free.
 #[must_use = "the value is only kept while the guard is alive"]
 pub struct SharedRef<'r, T> {
     counted: Counted<T>,
     _registry: PhantomData<&'r ()>,
+}
+
+impl<T> SharedRef<'_, T> {
+    pub(crate) fn new(counted: Counted<T>) -> Self {
+        Self { counted, _registry: PhantomData }
+    }
 }
 
 impl<T: 'static> SharedRef<'_, T> {
@@ -133,10 +156,10 @@ impl<T> Clone for SharedRef<'_, T> {
     ///
     /// # Panics
     ///
-    /// Where 8,388,607 counted guards of this one handle are alive.
+    /// Where 4,194,303 counted guards of this one handle are alive.
     fn clone(&self) -> Self {
         match self.counted.duplicate() {
-            Some(counted) => Self { counted, _registry: PhantomData },
+            Some(counted) => Self::new(counted),
             None => too_many(self.counted.handle()),
         }
     }

@@ -2,12 +2,11 @@
 
 use crate::error::{Error, Full};
 use crate::guard::Ref;
-use crate::raw::explain::explain;
-use crate::raw::lookup::Want;
-use crate::raw::shard::Exhausted;
-use crate::raw::word::Word;
-use crate::raw::{registry, thread};
-use std::any::{TypeId, type_name};
+use crate::raw::exhausted::Exhausted;
+use crate::raw::explain::explain_as;
+use crate::raw::{operation, registry};
+use crate::report::at_exit::ask_environment;
+use std::any::type_name;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -17,18 +16,22 @@ use std::panic::Location;
 
 /// The name of a `T` that lives in a registry: 64 bits that C can hold.
 ///
-/// A handle is `Copy`, as large as a `u64`, never zero, and never equal to any other handle of this process, past or to
-/// come. It keeps nothing alive and owns nothing: dropping it does nothing, and a value stays until [`remove`](Self::remove),
-/// [`take`](Self::take) or [`delete`](Self::delete).
+/// A handle is `Copy`, as large as a `u64`, never zero, and never equal to any other handle of this
+/// process, past or to come. It keeps nothing alive and owns nothing: dropping it does nothing, and
+/// a value stays until [`remove`](Self::remove), [`take`](Self::take) or [`delete`](Self::delete).
 ///
 /// ```text
-/// 63            33 32         19 18    13 12         1  0
-/// +---------------+-------------+--------+------------+---+
-/// | generation 31 |  shard 14   | page 6 |  slot 12   | 1 |
-/// +---------------+-------------+--------+------------+---+
+/// 63 62            33 32          13 12         1  0
+/// +---+---------------+--------------+------------+---+
+/// | 0 | generation 30 |   place 20   |  slot 12   | 1 |
+/// +---+---------------+--------------+------------+---+
 /// ```
 ///
-/// It finds its value in whatever [`Registry`](crate::Registry) of `T` that is; a registry's own methods insist on their own.
+/// Bit 63 is zero in every version of haft to come, so a handle fits `int64_t`, Java's `long` or
+/// SQLite's `INTEGER`, and is positive there: minus one stays free to mean an error.
+///
+/// It finds its value in whatever [`Registry`](crate::Registry) of `T` that is; a registry's own
+/// methods insist on their own.
 ///
 /// ```
 /// use haft::Handle;
@@ -66,7 +69,8 @@ impl Removal {
 }
 
 impl<T> Handle<T> {
-    /// The handle with these bits, `None` for zero only; any other integer is a handle that lookups will judge.
+    /// The handle with these bits, `None` for zero only; any other integer is a handle that lookups
+    /// will judge.
     ///
     /// ```
     /// # use haft::Handle;
@@ -82,7 +86,7 @@ impl<T> Handle<T> {
         }
     }
 
-    /// The bits, for C; never zero, and always odd.
+    /// The bits, for C: odd, so never zero, and positive in every signed type of 64 bits.
     #[inline]
     #[must_use]
     pub const fn to_bits(self) -> u64 {
@@ -96,7 +100,30 @@ impl<T> Handle<T> {
         }
     }
 
-    /// The handle as a `void *` for C's user data. It points to nothing and must not be dereferenced.
+    /// The bits as a signed number, which is positive: for Java's `long` or SQLite's `INTEGER`.
+    #[inline]
+    #[must_use]
+    pub const fn to_i64(self) -> i64 {
+        self.bits.get() as i64
+    }
+
+    /// The handle with these bits, `None` for zero and for every negative number: no handle is one.
+    ///
+    /// ```
+    /// # use haft::Handle;
+    /// let handle = Handle::new('x');
+    /// assert_eq!(Handle::from_i64(handle.to_i64()), Some(handle));
+    /// assert_eq!([0, -1, i64::MIN].map(Handle::<char>::from_i64), [None; 3]);
+    /// # handle.delete();
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn from_i64(bits: i64) -> Option<Self> {
+        if bits > 0 { Self::from_bits(bits as u64) } else { None }
+    }
+
+    /// The handle as a `void *` for C's user data. It points to nothing and must not be
+    /// dereferenced.
     ///
     /// On targets with 64-bit pointers. The pointer has no provenance.
     #[cfg(target_pointer_width = "64")]
@@ -108,7 +135,8 @@ impl<T> Handle<T> {
 
     /// The handle in a `void *` that came back from C; `None` for null only.
     ///
-    /// On targets with 64-bit pointers. Only the address is looked at, nothing is read through the pointer.
+    /// On targets with 64-bit pointers. Only the address is looked at, nothing is read through the
+    /// pointer.
     ///
     /// ```
     /// # use haft::Handle;
@@ -130,22 +158,25 @@ impl<T> Handle<T> {
 impl<T: Send + Sync + 'static> Handle<T> {
     /// Puts a value into the default registry of `T` and returns its handle.
     ///
-    /// The value stays until the handle is removed; a handle that is only forgotten leaks it, and [`leaks`](crate::leaks) says so,
-    /// with the line of this call.
+    /// The value stays until the handle is removed; a handle that is only forgotten leaks it, and
+    /// [`leaks`](crate::leaks) says so, with the line of this call.
     ///
-    /// Cost: a few stores to memory of this thread, no atomic read-modify-write; now and then a new page of up to 128 KiB, or of one value where that is larger.
-    /// Wait-free, but for that page and for threads that cannot have a shard of their own (the ones that are ending, or
-    /// number 15,361 and on), which share one under a lock.
+    /// Cost: a few stores to memory of this thread, no atomic read-modify-write; now and then a new
+    /// page of up to 128 KiB, or of one value if that is larger. Wait-free, but for that page,
+    /// which is made under a lock, and for threads that cannot have a shard of their own: those
+    /// that are ending, and those that find all places of the table given out. They share one under
+    /// a lock.
     ///
     /// # Panics
     ///
-    /// Where the handle space is exhausted: some four billion handles alive at once, or all generations used. Where there is no memory,
+    /// Panics if the handle space is exhausted: some four billion handles alive at once, or all
+    /// generations used. If there is no memory,
     /// [`handle_alloc_error`](std::alloc::handle_alloc_error) is called, as by `Box::new`.
     #[inline(always)]
     #[must_use = "a handle that is not removed leaks its value"]
     #[track_caller]
     pub fn new(value: T) -> Self {
-        match thread::insert_default(value, Location::caller()) {
+        match operation::insert_default(value, Location::caller(), ask_environment) {
             Ok(bits) => bits.into(),
             Err(refused) => drop_refused(refused, 0),
         }
@@ -155,15 +186,41 @@ impl<T: Send + Sync + 'static> Handle<T> {
     ///
     /// # Errors
     ///
-    /// [`Full`] with the value, where the handle space or memory is exhausted. (A thread's first handle of a type also needs a few small blocks of
-    /// bookkeeping; where one of these is refused, [`handle_alloc_error`](std::alloc::handle_alloc_error) is called.)
+    /// [`Full`] with the value, where the handle space or memory is exhausted. (A thread's first
+    /// handle of a type also needs a few small blocks of bookkeeping; where one of these is
+    /// refused, [`handle_alloc_error`](std::alloc::handle_alloc_error) is called.)
     #[inline]
     #[track_caller]
     pub fn try_new(value: T) -> Result<Self, Full<T>> {
-        match thread::insert_default(value, Location::caller()) {
+        match operation::insert_default(value, Location::caller(), ask_environment) {
             Ok(bits) => Ok(bits.into()),
             Err((value, _)) => Err(Full(value)),
         }
+    }
+
+    /// Puts a value that knows its own handle into the default registry of `T`: as
+    /// [`Registry::insert_with`](crate::Registry::insert_with).
+    ///
+    /// # Panics
+    ///
+    /// As [`Handle::new`], and where the closure does.
+    ///
+    /// ```
+    /// # use haft::Handle;
+    /// struct Window { me: Handle<Window> }
+    /// let handle = Handle::new_with(|me| Window { me });
+    /// assert_eq!(handle.get().unwrap().me, handle);
+    /// # handle.delete();
+    /// ```
+    #[must_use = "a handle that is not removed leaks its value"]
+    #[track_caller]
+    pub fn new_with(make: impl FnOnce(Self) -> T) -> Self {
+        let reserved = match registry::reserve::<T>(Location::caller(), ask_environment) {
+            Ok(reserved) => reserved,
+            Err(why) => no_room::<T>(why, usize::MAX),
+        };
+        let value = make(Self::from_issued(reserved.handle()));
+        Self::from_issued(reserved.fill(value))
     }
 
     /// The value, or a panic that says what is wrong with the handle. Go's `Value`.
@@ -199,11 +256,16 @@ impl<T: Send + Sync + 'static> Handle<T> {
 
     /// Looks the value up, on any thread.
     ///
-    /// Cost: a store to a cache line of this thread, then loads; nothing shared is written, so any number of threads can look up
-    /// one handle without getting in each other's way. (The first lookup of a handle by a group of threads that did not
-    /// create it sets one bit in its slot; the first in a page makes all threads pass a barrier as well. Where another thread has removed a handle that this thread created, or that it or a
-    /// thread of its group has looked up, the next 16,384 lookups, later more, cost two barriers each, one of them on letting go.)
-    /// Lock-free.
+    /// Cost: a store to a cache line of this thread, then loads; nothing shared is written, so any
+    /// number of threads can look up one handle without getting in each other's way. Lock-free.
+    ///
+    /// The slow cases: a thread's first lookup of a handle that it did not create is an exchange on
+    /// the handle's slot, until several threads have done so. After another thread has removed a
+    /// handle that this thread had looked up, some 4,096 lookups have two barriers each, one of
+    /// them on letting go.
+    ///
+    /// A lookup that fails has no effect on anything: it delays no drop, takes no lock and runs
+    /// none of your code.
     ///
     /// # Errors
     ///
@@ -213,57 +275,20 @@ impl<T: Send + Sync + 'static> Handle<T> {
         registry::get_or(self.to_bits(), |held| Ok(Ref::new(held)), || Err(self.explain()))
     }
 
-    /// Copies a small value, by loads alone: no guard, and nothing written, neither in the slot nor for this thread.
-    ///
-    /// For an index, an id, a number: what [`Word`] lists. It is what [`get`](Self::get) and a read would give, and a moment later the handle may be gone. A handle
-    /// that is copied from and not looked up keeps its owner's removals as cheap as if no other thread had touched it.
-    ///
-    /// Cost: seven loads and as many comparisons, for a handle of a default registry, on every thread alike. Where the handle is in a [`Registry`](crate::Registry), whose
-    /// memory may go, this looks it up as [`get`](Self::get) does; use [`Registry::copied`](crate::Registry::copied).
-    /// Wait-free where it finds the value in a default registry; else as for [`get`](Self::get), lock-free.
-    ///
-    /// # Errors
-    ///
-    /// As for [`get`](Self::get), in the same words.
-    ///
-    /// ```
-    /// # use haft::Handle;
-    /// # fn main() -> Result<(), haft::Error> {
-    /// let socket = Handle::new(7_i32);
-    /// assert_eq!(socket.copied()?, 7);
-    /// socket.remove()?;
-    /// assert!(socket.copied().is_err());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[inline(always)]
-    pub fn copied(self) -> Result<T, Error>
-    where
-        T: Word,
-    {
-        match registry::copied(self.to_bits()) {
-            Some(word) => Ok(word),
-            None => self.copied_slowly(),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn copied_slowly(self) -> Result<T, Error>
-    where
-        T: Word,
-    {
-        self.get().map(|guard| *guard)
-    }
-
     /// Removes the handle, on any thread: of racing calls exactly one succeeds.
     ///
-    /// The value is dropped before this returns where nobody holds it, and else when the last guard lets go, on that thread. A panic of the
-    /// value's drop comes out of this call; the handle is removed all the same.
+    /// The value is dropped before this returns if nobody holds it, and else when the last guard
+    /// lets go, on that thread. A panic of the value's drop comes out of this call; the handle is
+    /// removed all the same.
     ///
-    /// Cost: on the thread that created it, as long as no other thread has touched its page, some plain stores (a page that was touched stays so, new ones begin anew; a limit adds a subtraction); else one compare-exchange on the
-    /// slot, and a look at the cells of the threads that have used the handle. Elsewhere than on its own thread the slot goes back to its shard by one more exchange, and now and
-    /// then all threads are made to pass a barrier (half a microsecond to some twenty). Lock-free.
+    /// Cost: on the thread that created it, if no other thread has looked it up, one
+    /// compare-exchange on the slot and some plain stores; a limit adds a subtraction. Otherwise
+    /// also a look at the cells of the one thread that has looked the handle up, or of all threads
+    /// if several have; the slot goes back to its shard by one more exchange; and now and then all
+    /// threads are made to pass a barrier (half a microsecond to some twenty).
+    ///
+    /// Lock-free but for one bounded wait: if another remover is just settling with a reader that
+    /// both found, this call waits for it, which is a fence, a load and an exchange away.
     ///
     /// # Errors
     ///
@@ -277,7 +302,8 @@ impl<T: Send + Sync + 'static> Handle<T> {
         }
     }
 
-    /// Removes the handle and gives the value back: `None` where somebody holds it, who will drop it. Never blocks.
+    /// Removes the handle and gives the value back: `None` where somebody holds it, who will drop
+    /// it. Never blocks.
     ///
     /// Costs and progress as for [`remove`](Self::remove).
     ///
@@ -307,19 +333,16 @@ impl<T: Send + Sync + 'static> Handle<T> {
         }
     }
 
-    /// Whether the handle is live now. The next moment it may not be: to use the value, [`get`](Self::get) it. Where the handle is removed during
-    /// the call, this may be what drops the value.
-    ///
-    /// Costs as for [`get`](Self::get); lock-free.
+    /// Returns `true` if the handle is live now. The next moment it may not be: to use the value,
+    /// [`get`](Self::get) it. It has no effect on anything. A few loads; wait-free.
     #[must_use]
     pub fn is_live(self) -> bool {
-        registry::get::<T>(self.to_bits()).is_some()
+        registry::is_live::<T>(self.to_bits())
     }
 
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn explain(self) -> Error {
-        Error::of::<T>(self.to_bits(), explain(self.to_bits(), Some(TypeId::of::<T>()), Want::Type))
+        Error::of::<T>(self.to_bits(), || explain_as::<T>(self.to_bits()))
     }
 }
 
@@ -330,8 +353,8 @@ pub(crate) fn misuse(error: Error) -> ! {
     panic!("{error}")
 }
 
-/// The end of a creation that keeps the value, which is dropped. (A function of its own, so that a large one has no further place on the stack of
-/// whoever creates.)
+/// The end of a creation that keeps the value, which is dropped. (A function of its own, so that a
+/// large one has no further place on the stack of whoever creates.)
 #[cold]
 #[inline(never)]
 #[track_caller]
@@ -445,7 +468,8 @@ impl<T> From<NonZeroU64> for Handle<T> {
 impl<T> TryFrom<u64> for Handle<T> {
     type Error = Error;
 
-    /// As [`Handle::from_bits`], with an [`Error`] of kind [`Null`](crate::ErrorKind::Null) for zero.
+    /// As [`Handle::from_bits`], with an [`Error`] of kind [`Null`](crate::ErrorKind::Null) for
+    /// zero.
     #[inline]
     fn try_from(bits: u64) -> Result<Self, Error> {
         Self::from_bits(bits).ok_or_else(|| Error::null(Some(type_name::<T>())))
@@ -464,7 +488,8 @@ impl<T> From<Handle<T>> for *mut core::ffi::c_void {
 impl<T> TryFrom<*mut core::ffi::c_void> for Handle<T> {
     type Error = Error;
 
-    /// As [`Handle::from_ptr`], with an [`Error`] of kind [`Null`](crate::ErrorKind::Null) for a null pointer.
+    /// As [`Handle::from_ptr`], with an [`Error`] of kind [`Null`](crate::ErrorKind::Null) for a
+    /// null pointer.
     #[inline]
     fn try_from(pointer: *mut core::ffi::c_void) -> Result<Self, Error> {
         Self::from_ptr(pointer).ok_or_else(|| Error::null(Some(type_name::<T>())))

@@ -5,6 +5,7 @@
 //! [Every text]: docs::errors
 //! [How it works]: docs::architecture
 //! [how it is checked]: docs::verification
+//! [processors and systems]: docs::systems
 //! [watching]: docs::watching
 //! [errors]: docs::errors
 //! [the debugger]: docs::debugger
@@ -12,6 +13,7 @@
 //! [`SharedRef`]: SharedRef
 //! [`stats`]: stats()
 //! [`on_misuse`]: on_misuse()
+#![doc = include_str!("docs/overview.md")]
 //!
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code, missing_docs)]
@@ -22,10 +24,15 @@
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("haft needs 64-bit atomics, which this target does not have");
 
+#[cfg(all(haft_loom, not(test)))]
+compile_error!("`haft_loom` is for haft's own models: `cargo test --release --lib models`");
+
 #[cfg(not(haft_loom))]
 mod any;
 #[cfg(not(haft_loom))]
 pub mod capi;
+#[cfg(not(haft_loom))]
+mod confine;
 #[cfg(not(haft_loom))]
 pub mod docs;
 #[cfg(not(haft_loom))]
@@ -40,6 +47,7 @@ mod memory;
 mod misuse;
 #[cfg(all(feature = "metrics", not(haft_loom)))]
 mod publish;
+#[cfg(any(not(haft_loom), test))]
 mod raw;
 #[cfg(not(haft_loom))]
 mod registry;
@@ -51,9 +59,14 @@ mod site;
 mod stats;
 #[cfg(not(haft_loom))]
 mod story;
+#[cfg(any(not(haft_loom), test))]
 mod sync;
 #[cfg(not(haft_loom))]
 mod thread_name;
+#[cfg(not(haft_loom))]
+mod vacant;
+#[cfg(not(haft_loom))]
+mod values;
 
 /// For the simulation of many cores; not there in a normal build.
 #[cfg(haft_sim)]
@@ -65,14 +78,16 @@ pub use publish::publish_metrics;
 pub use {
     any::AnyHandle,
     capi::ffi,
+    confine::confine,
     error::{Error, ErrorKind, Full},
     guard::{Ref, SharedRef},
     handle::{Handle, Removal},
     misuse::on_misuse,
-    raw::word::Word,
     registry::{Deferred, Live, Registry},
     report::{Grown, Growth, Leak, LeakReport, NoLeaks, leaks, report_at_exit},
     site::Site,
     stats::{ErrorCounts, Stats, stats},
     thread_name::ThreadName,
+    vacant::Vacant,
+    values::{Drain, Removals},
 };

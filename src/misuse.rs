@@ -1,6 +1,7 @@
 //! What happens when an [`Error`] is made: it is counted, and whoever asked for it is told.
 
 use crate::error::{Error, ErrorKind};
+use crate::raw::clock;
 use crate::raw::hook::Hook;
 use crate::raw::thread;
 use crate::raw::unwind::quietly;
@@ -13,19 +14,14 @@ use std::time::Instant;
 /// Calls of the hook in one second for one kind of error.
 const CALLS: u64 = 16;
 
-/// Cache lines of counters: one for each group of threads.
-const LINES: usize = 8;
-
-/// Each group of threads counts on a cache line of its own. Relaxed, all of it: the numbers order nothing.
-#[repr(align(128))]
-struct Line([AtomicU64; ErrorKind::ALL.len()]);
-
-static COUNTS: [Line; LINES] = [const { Line([const { AtomicU64::new(0) }; ErrorKind::ALL.len()]) }; LINES];
+/// Errors by kind that threads have made which have no record to count them in. Relaxed, all of it: the
+/// numbers order nothing.
+static COUNTS: [AtomicU64; ErrorKind::ALL.len()] = [const { AtomicU64::new(0) }; ErrorKind::ALL.len()];
 
 static HOOK: Hook<Error> = Hook::new();
 
 /// When the first hook was set, or the first error told; seconds count from there.
-static BEGIN: OnceLock<Instant> = OnceLock::new();
+static BEGIN: OnceLock<Option<Instant>> = OnceLock::new();
 
 /// For each kind the second of the last call (upper half), and the calls in that second (lower half).
 static CALLED: [AtomicU64; ErrorKind::ALL.len()] = [const { AtomicU64::new(0) }; ErrorKind::ALL.len()];
@@ -57,19 +53,21 @@ thread_local! {
 /// ```
 pub fn on_misuse(hook: fn(&Error)) -> Option<fn(&Error)> {
     // Before the hook is seen: whoever sees it need not wait.
-    BEGIN.get_or_init(Instant::now);
+    BEGIN.get_or_init(clock::instant);
     HOOK.replace(hook)
 }
 
 /// Counts and tells an error; every one goes through here, once.
-pub(crate) fn noted(error: Error) -> Error {
-    let group = thread::me().map_or(0, |me| me.group());
-    COUNTS[group as usize % LINES].0[error.kind().index()].fetch_add(1, Ordering::Relaxed);
+#[inline]
+pub(crate) fn noted(kind: ErrorKind, error: impl FnOnce() -> Error) {
+    let kind = kind.index();
+    if !thread::count_error(kind) {
+        COUNTS[kind].fetch_add(1, Ordering::Relaxed);
+    }
     let hook = HOOK.get();
     if hook.is_some() || cfg!(feature = "tracing") {
-        tell(&error, hook);
+        tell(&error(), hook);
     }
-    error
 }
 
 #[cold]
@@ -88,7 +86,11 @@ fn tell(error: &Error, hook: Option<fn(&Error)>) {
 }
 
 fn may_call(kind: ErrorKind) -> bool {
-    let now = BEGIN.get_or_init(Instant::now).elapsed().as_secs() & 0xFFFF_FFFF;
+    // Without a clock, none is too many.
+    let Some(begin) = BEGIN.get_or_init(clock::instant) else {
+        return true;
+    };
+    let now = begin.elapsed().as_secs() & 0xFFFF_FFFF;
     let called = |word: u64| match word & 0xFFFF_FFFF {
         _ if word >> 32 != now => Some(now << 32 | 1),
         CALLS => None,
@@ -99,5 +101,8 @@ fn may_call(kind: ErrorKind) -> bool {
 
 /// The errors made so far.
 pub(crate) fn counts() -> ErrorCounts {
-    ErrorCounts::of(|kind| COUNTS.iter().map(|line| line.0[kind.index()].load(Ordering::Relaxed)).sum())
+    ErrorCounts::of(|kind| {
+        let kind = kind.index();
+        COUNTS[kind].load(Ordering::Relaxed) + thread::errors(kind)
+    })
 }

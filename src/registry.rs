@@ -1,11 +1,11 @@
 //! [`Registry`]: a set of handles with one owner.
 
 use crate::error::{Error, Full};
-use crate::guard::Ref;
+use crate::guard::{Ref, SharedRef};
 use crate::handle::{Handle, Removal, drop_refused, no_room};
 use crate::raw::registry::Owner;
 use crate::raw::survey::Seen;
-use crate::raw::word::Word;
+use crate::report::at_exit::ask_environment;
 use crate::report::{self, LeakReport};
 use crate::site::Site;
 use crate::stats::Stats;
@@ -32,14 +32,22 @@ use std::time::Duration;
 /// # }
 /// ```
 ///
-/// All methods take `&self` and work on any thread. Handles are unique in the whole process, so a handle of another registry is
-/// [`WrongRegistry`](crate::ErrorKind::WrongRegistry) here, and [`Handle::get`] finds the values of every registry.
+/// All methods take `&self` and work on any thread. Handles are unique in the whole process, so a
+/// handle of another registry is [`WrongRegistry`](crate::ErrorKind::WrongRegistry) here, and
+/// [`Handle::get`] finds the values of every registry.
 ///
-/// Dropping a registry removes all its handles. A value that somebody holds (a [`Ref`] from [`Handle::get`] outlives the registry)
-/// is dropped by its last holder. The memory is freed, and its part of the handle space is used again with
-/// generations above those that were issued, so that no old handle comes to life.
+/// Dropping a registry removes all its handles. A value that somebody holds (a [`Ref`] from
+/// [`Handle::get`] outlives the registry) is dropped by its last holder. The memory has gone back
+/// to the system when the drop returns, without what such values keep and without small pages,
+/// under 32 KiB. The next registry of the type goes on with what is left, above the generations
+/// that were issued, so no old handle comes to life.
+///
+/// Memory also comes back while a registry lives, without a call: that of a page when the last of
+/// its handles is gone. What stays are small pages and, for each thread that creates handles here,
+/// the page in use and one that is kept warm. (On systems other than Unix it stays for later
+/// handles.)
 pub struct Registry<T: Send + Sync + 'static> {
-    owner: Owner<T>,
+    pub(crate) owner: Owner<T>,
 }
 
 impl<T: Send + Sync + 'static> Registry<T> {
@@ -51,23 +59,54 @@ impl<T: Send + Sync + 'static> Registry<T> {
 
     /// An empty registry with at most `limit` live handles, exactly.
     ///
-    /// Counting costs a compare-exchange when a handle is created and a subtraction when it is removed, both on one shared counter; so threads that create and
-    /// remove in one limited registry do get in each other's way, and creation is lock-free, not wait-free.
+    /// Counting costs a compare-exchange when a handle is created and a subtraction when it is
+    /// removed, both on one shared counter; so threads that create and remove in one limited
+    /// registry do get in each other's way, and creation is lock-free, not wait-free.
     #[must_use]
     pub const fn with_limit(limit: usize) -> Self {
         Self { owner: Owner::new(limit) }
+    }
+
+    /// An empty registry whose handles are below 2^`bits`: for what does not hold 63 bits.
+    ///
+    /// | `bits` | for | generations of a slot |
+    /// |---|---|---|
+    /// | 63 | all that holds a `u64` or an `int64_t` | 2^30 |
+    /// | 53 | a JavaScript number, a double, JSON, SQL's `REAL`: exact there | 2^20 |
+    /// | 47 | a tagged pointer, LuaJIT's light userdata | 2^14 |
+    ///
+    /// No handle is ever issued twice, as everywhere. A slot that has had all its generations is not used any
+    /// more: with 47 bits after 8,192 to 16,383 handles. So of some four billion slots that a process has, each
+    /// serves fewer handles, and memory of used-up pages does not come back. Lookups cost the same.
+    ///
+    /// # Panics
+    ///
+    /// Where `bits` is not from 47 to 63: in a `static`, when it is compiled.
+    ///
+    /// ```
+    /// # use haft::Registry;
+    /// static WINDOWS: Registry<String> = Registry::narrow(53);
+    /// let handle = WINDOWS.insert("main".to_owned());
+    /// let number = handle.to_bits() as f64;
+    /// assert_eq!(number as u64, handle.to_bits());
+    /// ```
+    #[must_use]
+    pub const fn narrow(bits: u32) -> Self {
+        assert!(bits >= 47 && bits <= 63, "a narrow registry has from 47 to 63 bits");
+        Self { owner: Owner::narrow(usize::MAX, ((1_u64 << (bits - 33)) - 1) as u32) }
     }
 
     /// Puts a value in and returns its handle. Costs and progress as for [`Handle::new`].
     ///
     /// # Panics
     ///
-    /// Where the limit is reached or the handle space is exhausted; see [`try_insert`](Self::try_insert).
+    /// Where the limit is reached or the handle space is exhausted; see
+    /// [`try_insert`](Self::try_insert).
     #[inline(always)]
     #[must_use = "a handle that is lost keeps its value until the registry is dropped"]
     #[track_caller]
     pub fn insert(&self, value: T) -> Handle<T> {
-        match self.owner.insert(value, Location::caller()) {
+        match self.owner.insert(value, Location::caller(), ask_environment) {
             Ok(bits) => bits.into(),
             Err(refused) => drop_refused(refused, self.owner.limit()),
         }
@@ -77,12 +116,13 @@ impl<T: Send + Sync + 'static> Registry<T> {
     ///
     /// # Errors
     ///
-    /// [`Full`] with the value, where the limit is reached, the handle space or memory exhausted. Nothing else changes. (As for
-    /// [`Handle::try_new`], the blocks of bookkeeping for a thread's first handle here are the exception.)
+    /// [`Full`] with the value, where the limit is reached, the handle space or memory exhausted.
+    /// Nothing else changes. (As for [`Handle::try_new`], the blocks of bookkeeping for a thread's
+    /// first handle here are the exception.)
     #[inline]
     #[track_caller]
     pub fn try_insert(&self, value: T) -> Result<Handle<T>, Full<T>> {
-        match self.owner.insert(value, Location::caller()) {
+        match self.owner.insert(value, Location::caller(), ask_environment) {
             Ok(bits) => Ok(bits.into()),
             Err((value, _)) => Err(Full(value)),
         }
@@ -90,8 +130,9 @@ impl<T: Send + Sync + 'static> Registry<T> {
 
     /// Puts in a value that knows its own handle.
     ///
-    /// While the closure runs the handle is disclosed and not live: lookups give [`Unissued`](crate::ErrorKind::Unissued). The
-    /// closure may do anything, also create handles here. If it panics, the handle is never issued again.
+    /// While the closure runs the handle is disclosed and not live: lookups give
+    /// [`Unissued`](crate::ErrorKind::Unissued). The closure may do anything, also create handles
+    /// here. If it panics, the handle is never issued again.
     ///
     /// # Panics
     ///
@@ -107,7 +148,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
     #[must_use = "a handle that is lost keeps its value until the registry is dropped"]
     #[track_caller]
     pub fn insert_with(&self, make: impl FnOnce(Handle<T>) -> T) -> Handle<T> {
-        let reserved = match self.owner.reserve(Location::caller()) {
+        let reserved = match self.owner.reserve(Location::caller(), ask_environment) {
             Ok(reserved) => reserved,
             Err(why) => no_room::<T>(why, self.owner.limit()),
         };
@@ -125,45 +166,31 @@ impl<T: Send + Sync + 'static> Registry<T> {
         self.owner.get_or(handle.to_bits(), |held| Ok(Ref::new(held)), || Err(self.explain(handle)))
     }
 
-    /// Copies a small value, by loads alone: [`Handle::copied`] for a registry, which keeps its memory as long as it is borrowed.
+    /// Looks a value up, for a guard that goes to other threads or lives long, also longer than the registry.
     ///
-    /// Cost: seven loads and as many comparisons. Wait-free where it finds the value; else as for [`get`](Self::get), lock-free.
+    /// A lookup and one exchange on the value's slot; lock-free.
     ///
     /// # Errors
     ///
-    /// As for [`get`](Self::get), in the same words.
+    /// As for [`get`](Self::get); also where 4,194,303 counted guards hold the handle.
     ///
     /// ```
     /// # use haft::Registry;
-    /// static SOCKETS: Registry<i32> = Registry::new();
-    ///
-    /// # fn main() -> Result<(), haft::Error> {
-    /// let socket = SOCKETS.insert(7);
-    /// assert_eq!(SOCKETS.copied(socket)?, 7);
-    /// # Ok(())
-    /// # }
+    /// let registry = Registry::new();
+    /// let handle = registry.insert(42);
+    /// let shared = registry.get_shared(handle).unwrap();
+    /// drop(registry);
+    /// std::thread::spawn(move || assert_eq!(*shared, 42)).join().unwrap();
     /// ```
-    #[inline(always)]
-    pub fn copied(&self, handle: Handle<T>) -> Result<T, Error>
-    where
-        T: Word,
-    {
-        match self.owner.copied(handle.to_bits()) {
-            Some(word) => Ok(word),
-            None => self.copied_slowly(handle),
+    pub fn get_shared(&self, handle: Handle<T>) -> Result<SharedRef<'static, T>, Error> {
+        match self.owner.get(handle.to_bits()).and_then(|held| held.into_counted().ok()) {
+            Some(counted) => Ok(SharedRef::new(counted)),
+            None => Err(self.explain(handle)),
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn copied_slowly(&self, handle: Handle<T>) -> Result<T, Error>
-    where
-        T: Word,
-    {
-        self.get(handle).map(|guard| *guard)
-    }
-
-    /// Removes a handle: of racing calls exactly one succeeds. Costs and progress as for [`Handle::remove`].
+    /// Removes a handle: of racing calls exactly one succeeds. Costs and progress as for
+    /// [`Handle::remove`].
     ///
     /// # Errors
     ///
@@ -177,8 +204,8 @@ impl<T: Send + Sync + 'static> Registry<T> {
         }
     }
 
-    /// Removes a handle and gives the value back: `None` where somebody holds it, who will drop it. Never blocks; as
-    /// [`Handle::take`].
+    /// Removes a handle and gives the value back: `None` where somebody holds it, who will drop it.
+    /// Never blocks; as [`Handle::take`].
     ///
     /// # Errors
     ///
@@ -192,15 +219,15 @@ impl<T: Send + Sync + 'static> Registry<T> {
         }
     }
 
-    /// Whether the handle is a live one of this registry now. To use the value, [`get`](Self::get) it. Where the handle is removed during the call, this may be
-    /// what drops the value.
+    /// Returns `true` if the handle is a live one of this registry now. To use the value,
+    /// [`get`](Self::get) it. It has no effect on anything. A few loads; wait-free.
     #[must_use]
     pub fn contains(&self, handle: Handle<T>) -> bool {
-        self.owner.get(handle.to_bits()).is_some()
+        self.owner.contains(handle.to_bits())
     }
 
-    /// The number of live handles. Adds up the registry's pages under their lock; exact where nobody creates or removes
-    /// meanwhile.
+    /// The number of live handles. Adds up the registry's pages under their lock; exact where
+    /// nobody creates or removes meanwhile.
     #[must_use]
     pub fn len(&self) -> usize {
         self.owner.totals().live()
@@ -212,8 +239,10 @@ impl<T: Send + Sync + 'static> Registry<T> {
         self.len() == 0
     }
 
-    /// Removes every handle that is live when the call begins. Values that somebody holds are dropped by their last holder. If drops
-    /// panic, the others are dropped all the same, and the first panic is passed on. Lock-free, apart from taking the list of pages.
+    /// Removes every handle that is live when the call begins. Values that somebody holds are
+    /// dropped by their last holder. If drops panic, the others are dropped all the same, and the
+    /// first panic is passed on. Progress as for [`Handle::remove`], apart from a lock under which
+    /// the next page is found.
     #[track_caller]
     pub fn clear(&self) {
         self.owner.clear(Location::caller());
@@ -221,8 +250,8 @@ impl<T: Send + Sync + 'static> Registry<T> {
 
     /// The live handles, as they were when the call came by, in no particular order.
     ///
-    /// One that is live all the time is there exactly once. Makes a list of them, with 40 bytes for each where pointers have 64 bits; [`leaks`](Self::leaks) adds them
-    /// up instead.
+    /// One that is live all the time is there exactly once. Makes a list of them, with 40 bytes for
+    /// each where pointers have 64 bits; [`leaks`](Self::leaks) adds them up instead.
     ///
     /// ```
     /// # use haft::Registry;
@@ -247,8 +276,8 @@ impl<T: Send + Sync + 'static> Registry<T> {
         found.into_iter()
     }
 
-    /// The handles that are removed and whose value somebody still holds: what a guard keeps that is never let go. As
-    /// [`live`](Self::live) otherwise, with 56 bytes for each.
+    /// The handles that are removed and whose value somebody still holds: what a guard keeps that
+    /// is never let go. As [`live`](Self::live) otherwise, with 56 bytes for each.
     ///
     /// ```
     /// # use haft::Registry;
@@ -281,7 +310,8 @@ impl<T: Send + Sync + 'static> Registry<T> {
 
     /// What is alive here, by creating line: [`haft::leaks`](crate::leaks()) for one registry.
     ///
-    /// Lock-free, apart from taking the list of pages. Memory by the number of lines, not of handles.
+    /// Lock-free, apart from taking the list of pages. Memory by the number of lines, not of
+    /// handles.
     ///
     /// ```
     /// # use haft::Registry;
@@ -307,10 +337,9 @@ impl<T: Send + Sync + 'static> Registry<T> {
         self.owner.survey(each);
     }
 
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn explain(&self, handle: Handle<T>) -> Error {
-        Error::of::<T>(handle.to_bits(), self.owner.explain(handle.to_bits()))
+        Error::of::<T>(handle.to_bits(), || self.owner.explain(handle.to_bits()))
     }
 }
 
@@ -338,12 +367,13 @@ impl<T: Send + Sync + 'static> fmt::Debug for Registry<T> {
 pub struct Live<T> {
     /// The handle.
     pub handle: Handle<T>,
-    /// The line that created it; `None` where that is being recorded this very moment, or was not, since 65,535 other lines had used haft before.
+    /// The line that created it; `None` where that is being recorded this very moment, or was not,
+    /// since 65,535 other lines had used haft before.
     pub created_at: Option<Site>,
     /// The thread that created it, where that is known: see [`ThreadName`].
     pub thread: Option<ThreadName>,
-    /// How long ago it was created, at most; `None` where that is being recorded this very moment. In whole seconds, noted for twelve days: see
-    /// [`Leak`](crate::Leak).
+    /// How long ago it was created, at most; `None` where that is being recorded this very moment.
+    /// In whole seconds, noted for twelve days: see [`Leak`](crate::Leak).
     pub age: Option<Duration>,
 }
 
@@ -363,13 +393,16 @@ pub struct Deferred<T> {
     pub handle: Handle<T>,
     /// The line that created it; `None` as for [`Live::created_at`].
     pub created_at: Option<Site>,
-    /// The line that removed it; `None` as for [`Live::created_at`]. The next two are not known then.
+    /// The line that removed it; `None` as for [`Live::created_at`]. The next two are not known
+    /// then.
     pub removed_at: Option<Site>,
     /// The thread that removed it, where that is known: see [`ThreadName`].
     pub thread: Option<ThreadName>,
-    /// How long ago it was removed, at most. In whole seconds, noted for twelve days: see [`Leak`](crate::Leak).
+    /// How long ago it was removed, at most. In whole seconds, noted for twelve days: see
+    /// [`Leak`](crate::Leak).
     pub removed_for: Option<Duration>,
-    /// The guards that still hold the value; the last one drops it. While the removal goes on it counts as one.
+    /// The guards that still hold the value; the last one drops it. While the removal goes on it
+    /// counts as one.
     pub holders: u64,
 }
 

@@ -2,17 +2,19 @@
 
 use crate::error::ErrorKind;
 use crate::misuse;
+use crate::raw::count;
 use crate::raw::set::Totals;
-use crate::raw::{count, thread};
 
 /// Counters of one registry, or of the process.
 ///
-/// Each is exact where nobody creates or removes meanwhile; otherwise it is off by what happened during the count. In each `Stats`,
-/// `created` is `removed` plus `live`. From one to the next the errors never go back, and `created` does not where no registry is dropped.
+/// Each is exact where nobody creates or removes meanwhile; otherwise it is off by what happened
+/// during the count. In each `Stats`, `created` is `removed` plus `live`. From one to the next the
+/// errors never go back, and `created` does not where no registry is dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Handles created since the registry or the process began. (One that `insert_with` discloses counts from then on.)
+    /// Handles created since the registry or the process began. (One that `insert_with` discloses
+    /// counts from then on.)
     pub created: u64,
     /// Handles removed.
     pub removed: u64,
@@ -22,15 +24,18 @@ pub struct Stats {
     pub deferred: usize,
     /// Slots that are never used again, because each of their generations was issued.
     pub retired: usize,
-    /// Slots that were freed by another thread than the one that fills their page, which has not taken them back yet.
+    /// Slots that were freed by another thread than the one that fills their page, which has not
+    /// taken them back yet.
     pub returned: usize,
     /// Pages of slots.
     pub pages: usize,
     /// Bytes of these pages.
     pub bytes: usize,
-    /// Shards of 64 pages that were given to threads (process-wide only; 0 for one registry).
+    /// Runs of sixteen places for pages that were given to threads (process-wide only; 0 for one
+    /// registry).
     pub shards: usize,
-    /// Threads that have used handles at the same time, at most (process-wide only; 0 for one registry).
+    /// Threads that have used handles at the same time, at most (process-wide only; 0 for one
+    /// registry).
     pub records: usize,
     /// Errors made (process-wide only; 0 for one registry).
     pub errors: ErrorCounts,
@@ -55,7 +60,8 @@ impl Stats {
     }
 }
 
-/// How many [`Error`](crate::Error)s were made, by kind: each counts once, whether anybody looked at it or not.
+/// How many [`Error`](crate::Error)s were made, by kind: each counts once, whether anybody looked
+/// at it or not.
 ///
 /// A lookup that only asks (`is_live`, [`contains`](crate::Registry::contains)) makes none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,8 +90,8 @@ impl ErrorCounts {
     }
 }
 
-/// Counters of the whole process. Looks at the header of each page of all registries, not at slots: about 30 ns for every four
-/// thousand small values. Blocks nobody.
+/// Counters of the whole process. Looks at the header of each page of all registries, not at slots:
+/// about 30 ns for every four thousand small values. Blocks nobody.
 ///
 /// ```
 /// use haft::{ErrorKind, Handle};
@@ -100,7 +106,7 @@ impl ErrorCounts {
 #[must_use]
 pub fn stats() -> Stats {
     let mut stats = Stats::of(count::of_process());
-    (stats.shards, stats.records) = thread::spread();
+    (stats.shards, stats.records) = count::spread();
     stats.errors = misuse::counts();
     stats
 }

@@ -6,7 +6,7 @@
 use crate::error::{Error, ErrorKind};
 use crate::memory::{self, Region};
 use crate::raw::bits;
-use crate::raw::explain::Cause;
+use crate::raw::explain::{Cause, found};
 use crate::raw::near::{self, Near};
 use crate::site::Site;
 use std::fmt::{self, Formatter};
@@ -15,7 +15,8 @@ use std::fmt::{self, Formatter};
 enum Clue {
     Near(Near),
     Region(Region),
-    Nothing,
+    /// There is nothing to look for.
+    None,
 }
 
 impl Clue {
@@ -23,12 +24,12 @@ impl Clue {
         if !matches!(error.kind(), ErrorKind::Malformed | ErrorKind::Unissued)
             || matches!(error.cause(), Cause::Reserved | Cause::Live)
         {
-            return Self::Nothing;
+            return Self::None;
         }
         let bits = error.bits();
         match near::near(bits) {
             Some(near) => Self::Near(near),
-            None => memory::region(bits).map_or(Self::Nothing, Self::Region),
+            None => Self::Region(memory::region(bits)),
         }
     }
 }
@@ -51,11 +52,11 @@ impl fmt::Display for Error {
 fn verdict(error: &Error) -> &'static str {
     match error.cause() {
         Cause::Malformed if error.bits() == 0 => " is zero, which is never a handle",
-        Cause::Malformed => " is malformed: every handle is an odd number",
+        Cause::Malformed if error.bits() & 1 == 0 => " is malformed: every handle is an odd number",
+        Cause::Malformed => " is malformed: no handle is negative as a signed number",
         Cause::Unissued => " was never issued by this process",
         Cause::Reserved | Cause::Live => " has no value yet: it is still being created",
         Cause::Stale => " is stale: it was removed",
-        Cause::Gone => " is stale: it was removed, and its registry was dropped",
         Cause::WrongType => " is of the wrong type",
         Cause::WrongRegistry => " belongs to another registry",
         Cause::TooManyHolds => " is held by as many counted guards as there can be",
@@ -64,7 +65,7 @@ fn verdict(error: &Error) -> &'static str {
 
 fn write_clue(f: &mut Formatter<'_>, clue: &Clue) -> fmt::Result {
     match clue {
-        Clue::Nothing => Ok(()),
+        Clue::None | Clue::Region(Region::Free | Region::Unknown) => Ok(()),
         Clue::Near(near) => write_near(f, *near),
         Clue::Region(Region::Stack) => f.write_str("; it is an address on this thread's stack"),
         Clue::Region(Region::Heap) => f.write_str("; it is an address in the heap"),
@@ -102,6 +103,14 @@ fn write_near(f: &mut Formatter<'_>, near: Near) -> fmt::Result {
             write!(f, "; it differs in bit {bit} alone from ")?;
             write_live(f, handle)
         }
+        Near::Double(handle) => {
+            f.write_str("; it is what a double keeps of ")?;
+            write_live(f, handle)
+        }
+        Near::Cut(handle) => {
+            f.write_str("; it lacks its upper bits: it is the rest of ")?;
+            write_live(f, handle)
+        }
     }
 }
 
@@ -111,9 +120,9 @@ fn write_live(f: &mut Formatter<'_>, handle: u64) -> fmt::Result {
     let Some(finding) = near::finding(handle) else {
         return Ok(());
     };
-    if let Some(info) = finding.found {
+    if let Some(info) = found(handle, finding.cause) {
         write!(f, " (of type {}", info.name())?;
-        if let Some(created) = Site::of(finding.created) {
+        if let Some(created) = Site::of(finding.created()) {
             write!(f, ", created at {created}")?;
         }
         f.write_str(")")?;
@@ -156,23 +165,40 @@ fn remedy(error: &Error, clue: &Clue) -> &'static str {
                 ". Unless it is a number of something else, it went through 32 bits: keep handles in `uint64_t` or `void *`, not in `int` or \
                  `long`, and declare the functions that take and return them."
             }
+            Near::Double(_) => {
+                ". It went through a floating-point number (a JavaScript number, a JSON number, SQL's REAL), which has 53 bits: pass handles \
+                 as integers of 64 bits or as text, or use `Registry::narrow(53)`."
+            }
+            Near::Cut(..) => {
+                ". It went through something that has fewer than 64 bits: a tagged pointer, a light userdata, a field of bits. Keep handles whole, \
+                 or use `Registry::narrow`, down to 47 bits."
+            }
             Near::Off(_) => ". A handle is no number to count with: keep it as it was given.",
             Near::Bit(..) => ". Look for flags that are kept in the handle's bits, or for damaged memory.",
         },
         (Cause::Malformed | Cause::Unissued, Clue::Region(Region::Stack)) => {
             ". Pass the handle itself (the integer from `to_bits`, the pointer from `to_ptr`), not the address of the variable that it is in."
         }
-        (Cause::Malformed | Cause::Unissued, Clue::Region(_)) => {
+        (
+            Cause::Malformed | Cause::Unissued,
+            Clue::Region(Region::Heap | Region::File(_) | Region::Other),
+        ) => {
             ". Pass the handle itself (the integer from `to_bits`, the pointer from `to_ptr`), not the address of something."
         }
-        (Cause::Malformed, Clue::Nothing) => {
+        (Cause::Malformed, _) if error.bits() & 1 == 1 => {
+            ". Check that it is not -1 or another code of an error; else look for damaged memory."
+        }
+        (Cause::Malformed, Clue::Region(Region::Free)) => {
             ", and this is an address that is not in use, or damaged. Pass the integer from `to_bits` (or the pointer from `to_ptr`), as it was \
              given."
         }
-        (Cause::Unissued, Clue::Nothing) if bits::generation(error.bits()) == 0 => {
+        (Cause::Malformed, _) => {
+            ", and this is an address, or damaged. Pass the integer from `to_bits` (or the pointer from `to_ptr`), as it was given."
+        }
+        (Cause::Unissued, _) if bits::generation(error.bits()) == 0 => {
             ", nor by any other: it is too small. Check that it is the integer from `to_bits`, and not an index, a descriptor or a count."
         }
-        (Cause::Unissued, Clue::Nothing) => {
+        (Cause::Unissued, _) => {
             " and this copy of haft; it may be a handle of an earlier run, of another process or of another copy. Do not keep \
              handles beyond their process, and give them to the library that issued them; else look for damaged memory."
         }
@@ -181,9 +207,32 @@ fn remedy(error: &Error, clue: &Clue) -> &'static str {
             " (its slot is in use again or was, so the lines are not known any more). Look for a second removal, or a copy that \
              was kept too long."
         }
-        (Cause::Stale | Cause::Gone, _) => ". Look for a second removal, or a copy that was kept too long.",
+        (Cause::Stale, _) => ". Look for a second removal, or a copy that was kept too long.",
+        (Cause::WrongType, _) if error.found_type() == error.expected_type() => {
+            ". These are two types of one name. In C, a descriptor that is `static` in a header is another one in each file: use \
+             HAFT_DECLARE_TYPE and HAFT_DEFINE_TYPE. In Rust, look for two versions of one crate."
+        }
         (Cause::WrongType, _) => ". Look it up with its own type, or check for mixed-up arguments.",
         (Cause::WrongRegistry, _) => ". Look it up in the registry that issued it.",
         (Cause::TooManyHolds, _) => ". Drop some guards; they are likely leaked.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AnyHandle;
+
+    #[test]
+    fn s13_where_the_system_does_not_tell_an_address_is_not_said_to_be_unused() {
+        let error = |bits| AnyHandle::from_bits(bits).unwrap().type_name().unwrap_err();
+        let (even, odd) = (error(0x7000_0000_1000), error(0x7000_0000_1001));
+        let remedy = |error, region| remedy(error, &Clue::Region(region));
+        assert!(remedy(&even, Region::Free).contains("an address that is not in use, or damaged."));
+        assert!(remedy(&even, Region::Unknown).contains("an address, or damaged."));
+        // It may be a handle of others, or an address.
+        for region in [Region::Free, Region::Unknown] {
+            assert!(remedy(&odd, region).contains("a handle of an earlier run"));
+        }
     }
 }

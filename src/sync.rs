@@ -5,6 +5,7 @@
 //! dependent crate which models itself with `--cfg loom` does not flip this one. Built with `--cfg haft_sim`, everything is std's and is
 //! told to an observer as well, who simulates many cores.
 
+pub(crate) mod forks;
 #[cfg(haft_sim)]
 pub mod simulation;
 #[cfg(haft_sim)]
@@ -15,22 +16,20 @@ pub(crate) use std::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
 
-/// By what words are written and read, by their size in bytes. (A simulation is told of values where they are tracked.)
-#[cfg(not(haft_loom))]
-pub(crate) use std::sync::atomic::{
-    AtomicU8 as Word1, AtomicU16 as Word2, AtomicU32 as Word4, AtomicU64 as Word8,
-};
-
 #[cfg(all(haft_loom, not(haft_shuttle)))]
 pub(crate) use loom as model;
 /// Built with `--cfg haft_shuttle` as well, the models are shuttle's: random schedules of larger scenarios instead of all of small ones.
 #[cfg(haft_shuttle)]
 pub(crate) use shuttle as model;
 
-#[cfg(haft_loom)]
+#[cfg(all(haft_loom, not(haft_shuttle)))]
+pub(crate) mod schedules;
+#[cfg(haft_shuttle)]
 pub(crate) use model::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
+#[cfg(all(haft_loom, not(haft_shuttle)))]
+pub(crate) use schedules::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 #[cfg(not(haft_loom))]
 pub(crate) use std::thread_local;
@@ -39,8 +38,11 @@ pub(crate) use std::thread_local;
 /// makes all threads pass a barrier. A model has no such thing: see [`Asymmetric`].
 #[inline]
 pub(crate) fn light_fence() {
-    #[cfg(not(haft_loom))]
+    #[cfg(not(any(haft_loom, all(miri, not(haft_no_barrier)))))]
     std::sync::atomic::compiler_fence(Ordering::SeqCst);
+    // SeqCst (E12): Miri has no barrier of all threads, so both sides of the pair are fences.
+    #[cfg(all(miri, not(haft_no_barrier), not(haft_loom)))]
+    fence(Ordering::SeqCst);
     #[cfg(haft_loom)]
     if ASYMMETRIC.get() == Asymmetric::Works {
         fence(Ordering::SeqCst);
@@ -65,6 +67,34 @@ std::thread_local! {
     pub(crate) static ASYMMETRIC: std::cell::Cell<Asymmetric> = const { std::cell::Cell::new(Asymmetric::Works) };
 }
 
+/// What is written once, before anybody else may look at it. Performance: the compiler may keep it in a
+/// register, which it may not do with an atomic.
+#[derive(Debug)]
+pub(crate) struct Fixed<T>(std::cell::UnsafeCell<std::mem::MaybeUninit<T>>);
+
+impl<T: Copy> Fixed<T> {
+    /// Nothing yet; any bits will do.
+    pub(crate) const fn new() -> Self {
+        Self(std::cell::UnsafeCell::new(std::mem::MaybeUninit::uninit()))
+    }
+
+    /// Where it is. Whoever writes there does so once, before it is published, and whoever reads does so
+    /// after that.
+    #[inline(always)]
+    pub(crate) const fn get(&self) -> *mut T {
+        self.0.get().cast()
+    }
+}
+
+/// Waits a moment for another thread, which is between two instructions.
+#[inline]
+pub(crate) fn pause() {
+    #[cfg(haft_loom)]
+    model::thread::yield_now();
+    #[cfg(not(haft_loom))]
+    std::thread::yield_now();
+}
+
 /// Says that all threads are made to pass a barrier now; only a simulation wants to know.
 #[inline]
 #[allow(dead_code, reason = "some systems have no such barrier, and models need none")]
@@ -87,6 +117,25 @@ pub(crate) fn close(word: &AtomicU64, current: u64, new: u64) -> Result<u64, u64
     result
 }
 
+/// Hides from Miri what is inside, which is used through pointers and has nothing but atomics.
+///
+/// Where a reference is made, Miri looks for cells in each element of each array behind it, unless
+/// the array is itself in a cell: with a million elements that takes seconds and gigabytes.
+#[derive(Debug)]
+pub(crate) struct Opaque<T>(std::cell::UnsafeCell<T>);
+
+impl<T> Opaque<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
+    }
+
+    /// Where the value is.
+    #[inline(always)]
+    pub(crate) const fn get(&self) -> *const T {
+        self.0.get()
+    }
+}
+
 /// A lock that a panic does not poison: whatever it protects is valid between any two statements.
 ///
 /// Built with `--cfg haft_tsan`, the lock also leaves a trace that a thread sanitizer sees, since std's own locks are compiled without it. A
@@ -101,12 +150,19 @@ pub(crate) struct Mutex<T> {
     trace: AtomicU32,
 }
 
-#[cfg(not(any(haft_loom, haft_tsan, haft_sim)))]
-pub(crate) type MutexGuard<'a, T> = std::sync::MutexGuard<'a, T>;
 #[cfg(haft_loom)]
 pub(crate) type MutexGuard<'a, T> = model::sync::MutexGuard<'a, T>;
-#[cfg(any(haft_tsan, haft_sim))]
-pub(crate) use traced::Guard as MutexGuard;
+
+/// A lock that is held, and that a fork waits for.
+#[cfg(not(haft_loom))]
+#[derive(Debug)]
+pub(crate) struct MutexGuard<'a, T> {
+    guard: std::sync::MutexGuard<'a, T>,
+    #[cfg(any(haft_tsan, haft_sim))]
+    trace: &'a AtomicU32,
+    /// Dropped after the lock is let go.
+    _held: forks::Held,
+}
 
 impl<T> Mutex<T> {
     #[cfg(not(haft_loom))]
@@ -125,76 +181,46 @@ impl<T> Mutex<T> {
 
     #[cfg_attr(haft_sim, track_caller)]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        #[cfg(not(haft_loom))]
+        let held = forks::Held::new();
         // Acquire: the lock's own order.
         #[cfg(haft_sim)]
         while self.trace.swap(1, Ordering::Acquire) != 0 {}
         let guard = self.lock.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        #[cfg(any(haft_tsan, haft_sim))]
-        let guard = MutexGuard::new(guard, &self.trace);
+        // Acquire: the lock's own order, told again.
+        #[cfg(haft_tsan)]
+        self.trace.load(Ordering::Acquire);
+        #[cfg(not(haft_loom))]
+        let guard = MutexGuard {
+            guard,
+            #[cfg(any(haft_tsan, haft_sim))]
+            trace: &self.trace,
+            _held: held,
+        };
         guard
     }
+}
 
-    #[cfg(haft_sim)]
-    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        // Acquire: the lock's own order.
-        let free = self.trace.swap(1, Ordering::Acquire) == 0;
-        let lock = || self.lock.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        free.then(|| MutexGuard::new(lock(), &self.trace))
+#[cfg(not(haft_loom))]
+impl<T> std::ops::Deref for MutexGuard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.guard
     }
+}
 
-    #[cfg(not(haft_sim))]
-    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        use std::sync::TryLockError;
-        let guard = match self.lock.try_lock() {
-            Ok(guard) => guard,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
-        #[cfg(haft_tsan)]
-        let guard = MutexGuard::new(guard, &self.trace);
-        Some(guard)
+#[cfg(not(haft_loom))]
+impl<T> std::ops::DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.guard
     }
 }
 
 #[cfg(any(haft_tsan, haft_sim))]
-mod traced {
-    use super::{AtomicU32, Ordering};
-    use std::ops::{Deref, DerefMut};
-
-    /// A guard whose order a thread sanitizer sees, and whose end a simulation does.
-    #[derive(Debug)]
-    pub(crate) struct Guard<'a, T> {
-        guard: std::sync::MutexGuard<'a, T>,
-        trace: &'a AtomicU32,
-    }
-
-    impl<'a, T> Guard<'a, T> {
-        pub(super) fn new(guard: std::sync::MutexGuard<'a, T>, trace: &'a AtomicU32) -> Self {
-            // Acquire: the lock's own order, told again.
-            #[cfg(haft_tsan)]
-            trace.load(Ordering::Acquire);
-            Self { guard, trace }
-        }
-    }
-
-    impl<T> Deref for Guard<'_, T> {
-        type Target = T;
-        fn deref(&self) -> &T {
-            &self.guard
-        }
-    }
-
-    impl<T> DerefMut for Guard<'_, T> {
-        fn deref_mut(&mut self) -> &mut T {
-            &mut self.guard
-        }
-    }
-
-    impl<T> Drop for Guard<'_, T> {
-        fn drop(&mut self) {
-            // Release: as above; the lock itself is let go after this.
-            self.trace.swap(0, Ordering::Release);
-        }
+impl<T> Drop for MutexGuard<'_, T> {
+    fn drop(&mut self) {
+        // Release: as above; the lock itself is let go after this.
+        self.trace.swap(0, Ordering::Release);
     }
 }
 

@@ -3,17 +3,19 @@
 use crate::raw::name as raw;
 use std::fmt;
 
-/// A thread that created or removed a handle: its number, in the order in which threads first used haft, and on Linux the name that the system has for it.
+/// A thread that created or removed a handle: its number, in the order in which threads first used
+/// haft, and on Linux, macOS and Windows the name that the system has for it.
 ///
-/// Four bytes, `Copy`; it stays when the thread is gone. The first 4,094 threads have numbers, which are never used again. The system keeps fifteen
-/// bytes of a name, and a thread without one has that of the thread that started it.
+/// Four bytes, `Copy`; it stays when the thread is gone. The first 4,094 threads have numbers,
+/// which are never used again. Fifteen bytes of a name are kept. On Linux, a thread without one has
+/// that of the thread that started it.
 ///
 /// ```
 /// let registry = haft::Registry::new();
 /// std::thread::Builder::new().name("worker".into()).spawn(move || {
 ///     let handle = registry.insert('x');
 ///     let thread = registry.live().next().unwrap().thread.unwrap();
-///     # if cfg!(target_os = "linux") {
+///     # if cfg!(any(target_os = "linux", target_vendor = "apple", windows)) {
 ///     assert_eq!(thread.to_string(), format!("thread {} (worker)", thread.number()));
 ///     # }
 /// }).unwrap().join().unwrap();

@@ -9,7 +9,8 @@ fn s9_the_handles_of_an_ended_thread_stay_and_its_shard_is_adopted() {
     let registry = Arc::new(Registry::new());
     let mut handles = Vec::new();
     let before = haft::stats();
-    for round in 0..200_u32 {
+    // Miri is ten thousand times slower.
+    for round in 0..if cfg!(miri) { 6 } else { 200_u32 } {
         let registry = registry.clone();
         let mine = thread::spawn(move || {
             (0..10).map(|value| registry.insert(round * 10 + value)).collect::<Vec<_>>()
@@ -17,8 +18,10 @@ fn s9_the_handles_of_an_ended_thread_stay_and_its_shard_is_adopted() {
         handles.extend(mine.join().unwrap());
     }
     let after = haft::stats();
-    // A thread may still be ending when the next one begins, so a few may be there at the same time.
+    // A thread may still be ending when the next one begins, so a few may be there at the same time. Each
+    // is given sixteen places at a time.
     assert!(after.shards <= before.shards + 4, "{before:?} {after:?}");
+    assert!(after.records <= before.records + 4, "{before:?} {after:?}");
     for (value, handle) in (0..).zip(&handles) {
         assert_eq!(*registry.get(*handle).unwrap(), value);
         assert_eq!(registry.remove(*handle).unwrap(), Removal::Dropped);

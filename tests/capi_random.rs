@@ -125,7 +125,7 @@ impl World {
             None => {
                 let expected = match bits {
                     0 => ffi::HAFT_NULL_HANDLE,
-                    bits if bits % 2 == 0 => ffi::HAFT_MALFORMED,
+                    bits if bits % 2 == 0 || bits >> 63 == 1 => ffi::HAFT_MALFORMED,
                     bits if self.issued.contains(&bits) => ffi::HAFT_STALE,
                     _ => ffi::HAFT_UNISSUED,
                 };
@@ -144,10 +144,10 @@ impl World {
         assert_eq!(unsafe { haft_release(&raw mut reference) }, ffi::HAFT_OK);
         let holds = self.holds.get_mut(&handle).unwrap();
         *holds -= 1;
-        if *holds == 0
-            && let Some(kind) = self.live.remove(&!handle)
-        {
-            self.destroyed[kind] += 1;
+        if *holds == 0 {
+            if let Some(kind) = self.live.remove(&!handle) {
+                self.destroyed[kind] += 1;
+            }
         }
         // Again, and a copy: both are told.
         // SAFETY: as above.

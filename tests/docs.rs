@@ -76,20 +76,60 @@ fn definitions(text: &str) -> Vec<(&str, &str)> {
     lines.filter_map(|line| line.split_once("]: ")).collect()
 }
 
+/// Whether a file is published: `include` of Cargo.toml has it, or a folder that it is in.
+fn is_published(manifest: &str, file: &str) -> bool {
+    let list = manifest.split("\ninclude = [").nth(1).and_then(|rest| rest.split(']').next()).unwrap();
+    let mut patterns = list.split('"').filter(|pattern| pattern.starts_with('/'));
+    patterns.any(|pattern| {
+        let rest = file.strip_prefix(&pattern[1..]);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
 #[test]
 fn links_of_the_readme_lead_to_files_and_in_the_documentation_to_items() {
-    let readme = include_str!("../README.md");
+    let (readme, manifest) = (include_str!("../README.md"), include_str!("../Cargo.toml"));
     let (files, items) = (definitions(readme), definitions(include_str!("../src/lib.rs")));
     assert!(files.len() > 9, "{files:?}");
     let words =
         |links: &[(&'static str, &'static str)]| links.iter().map(|(words, _)| *words).collect::<Vec<_>>();
+    let picture = include_str!("../src/docs/overview.md");
+    let items = [items, definitions(picture)].concat();
     assert_eq!(words(&files), words(&items), "rustdoc takes the definitions of lib.rs, which come first");
     for (words, target) in files {
         assert!(fs::exists(format!("{}/{target}", env!("CARGO_MANIFEST_DIR"))).unwrap(), "{target}");
+        assert!(is_published(manifest, target), "{target}");
         assert_eq!(readme.matches(&format!("[{words}]")).count(), 2, "{words}: the link and its definition");
     }
-    // Nothing else is a link, but the chart.
-    assert_eq!(readme.matches("](").count(), 1);
+    // Nothing else is a link.
+    assert_eq!(readme.matches("](").count(), 0);
+    assert!(!is_published(manifest, "benches/charts/cycle.svg") && !is_published(manifest, "srcs/lib.rs"));
+}
+
+/// A picture that needs no file beside the page.
+fn address(picture: &str) -> String {
+    let mut address = String::from("data:image/svg+xml,");
+    for byte in picture.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'/' | b':' => {
+                address.push(byte.into())
+            }
+            _ => address += &format!("%{byte:02X}"),
+        }
+    }
+    address
+}
+
+#[test]
+fn the_documentation_has_the_readmes_picture_in_it() {
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let chart = fs::read_to_string(format!("{folder}/benches/charts/overview.svg")).unwrap();
+    let (page, text) =
+        (format!("{folder}/src/docs/overview.md"), format!("[overview]: {}\n", address(&chart)));
+    if env::var_os("HAFT_BLESS").is_some() {
+        fs::write(&page, &text).unwrap();
+    }
+    assert!(fs::read_to_string(page).unwrap() == text, "the chart is another: HAFT_BLESS=1 writes it anew");
 }
 
 #[test]

@@ -204,7 +204,7 @@ impl Machine {
         use ErrorKind::*;
         let past = self.past.as_ref().unwrap();
         match self.index.get(&bits).map(|&index| (index, &self.known[index])) {
-            _ if bits & 1 == 0 => Err(Malformed),
+            _ if bits & 1 == 0 || bits >> 63 == 1 => Err(Malformed),
             Some((_, known)) if !known.live => Err(Stale),
             Some(_) if door == Door::OtherType => Err(WrongType),
             Some((_, known)) if matches!(door, Door::Registry(own) if own != known.home) => {
@@ -229,7 +229,7 @@ impl Machine {
 
     fn learn(&mut self, bits: u64, home: usize, real: bool) {
         assert!(self.past.as_mut().unwrap().insert(bits), "{bits:#x} was issued twice");
-        assert_eq!(bits & 1, 1, "S2");
+        assert!(bits & 1 == 1 && bits as i64 > 0, "S2");
         self.index.insert(bits, self.known.len());
         self.known.push(Known { bits, home, live: real, holds: 0, real, dropped: false });
         if let Some(created) = self.created.get_mut(home) {

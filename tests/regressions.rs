@@ -5,6 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
+/// So many, and a few under Miri, which is ten thousand times slower.
+const fn few(count: usize) -> usize {
+    if cfg!(miri) { 3 + count / 10_000 } else { count }
+}
+
 /// Counts its drops.
 struct Counted(Arc<AtomicUsize>);
 
@@ -18,7 +23,7 @@ impl Drop for Counted {
 #[test]
 fn s6_a_thread_that_removes_what_it_holds_drops_it_with_the_guard() {
     let drops = Arc::new(AtomicUsize::new(0));
-    for round in 0..1000 {
+    for round in 0..few(1000) {
         let handle = Handle::new(Counted(drops.clone()));
         let guard = handle.get().unwrap();
         assert_eq!(handle.remove().unwrap(), Removal::Deferred);
@@ -36,7 +41,7 @@ fn s6_a_guard_is_not_forgotten_however_many_lookups_follow() {
     let other = Handle::new(1_u64);
     let guard = handle.get().unwrap();
     assert_eq!(std::thread::spawn(move || handle.remove()).join().unwrap().unwrap(), Removal::Deferred);
-    for _ in 0..100_000 {
+    for _ in 0..few(100_000) {
         assert_eq!(*other.get().unwrap(), 1);
     }
     assert_eq!(drops.load(SeqCst), 0);
@@ -55,7 +60,7 @@ fn s10_a_drop_inside_clear_may_create_the_threads_first_handle() {
             self.0.fetch_add(1, SeqCst);
         }
     }
-    for _ in 0..100 {
+    for _ in 0..few(100) {
         let drops = Arc::new(AtomicUsize::new(0));
         let registry = Registry::new();
         let fill = || (0..50).map(|_| registry.insert(Creates(drops.clone()))).collect::<Vec<_>>();
@@ -98,7 +103,7 @@ fn s10_clear_goes_on_whatever_the_payloads_of_panics_do() {
     assert!(handles.iter().all(|handle| !registry.contains(*handle)));
 }
 
-/// An error names the type of the registry that issued the handle, not of the one that uses its place now.
+/// An error names the type of the registry that issued the handle, and no other: a page keeps its type.
 #[test]
 fn s13_a_handle_of_a_dropped_registry_is_not_told_as_one_of_its_successor() {
     let words = Registry::new();
@@ -108,7 +113,7 @@ fn s13_a_handle_of_a_dropped_registry_is_not_told_as_one_of_its_successor() {
     let kept: Vec<_> = (0..10).map(|number: u64| numbers.insert(number)).collect();
     let error = word.get().unwrap_err();
     assert_eq!(error.kind(), haft::ErrorKind::Stale);
-    assert_eq!(error.found_type(), None, "{error}");
+    assert_eq!(error.found_type(), Some("alloc::string::String"), "{error}");
     assert_eq!(kept.len(), 10);
 }
 
@@ -145,7 +150,9 @@ fn stats_count_what_was_created_in_registries_that_are_gone() {
 }
 
 /// The first lookup of a thread in the destructor of a pthread key: too late for thread-local destructors.
+/// Only for Linux does haft have such a key itself; Windows has no keys of that kind.
 #[cfg(target_os = "linux")]
+#[cfg_attr(miri, ignore = "under Miri haft has no key of its own, so a late lookup keeps its record")]
 #[test]
 fn s9_threads_that_look_up_first_in_a_key_destructor_leave_nothing_behind() {
     use std::ffi::c_void;
@@ -188,7 +195,8 @@ fn s9_threads_that_look_up_first_in_a_key_destructor_leave_nothing_behind() {
 /// A removal once met the debts that it had left itself, because it looked at the owner's record twice, and waited for the owner.
 #[test]
 fn s4_s11_a_removal_of_what_its_owner_holds_in_all_cells_does_not_wait() {
-    for guards in 1..=7 {
+    // Miri takes half a minute for each: one in a cell, and one that finds them taken.
+    for guards in (1..=7).step_by(if cfg!(miri) { 6 } else { 1 }) {
         let handle = Handle::new(String::from("x"));
         let held: Vec<_> = (0..guards).map(|_| handle.get().unwrap()).collect();
         // Enough threads at once that one of them is in the owner's group.

@@ -260,7 +260,7 @@ fn s14_text_is_a_table_whose_columns_are_aligned() {
         assert!(lines[2][..end].ends_with(cells[0]) && lines[3][..end].ends_with(cells[1]), "{text}");
     }
     let start = lines[1].find("type,").unwrap();
-    assert!(lines[2][start..].contains("Session, tests/reports.rs:"), "{text}");
+    assert!(lines[2][start..].contains(concat!("Session, ", file!(), ":")), "{text}");
     assert!(lines[3].ends_with(&format!(", {few:#018x}")), "{text}");
     drop(many);
 }
@@ -279,7 +279,7 @@ fn s14_no_leaks_is_silent_where_all_is_removed_and_names_what_is_not() {
     assert_eq!(guard.leaks().iter().map(|leak| leak.example).collect::<Vec<_>>(), [forgotten.to_bits()]);
     let panic = catch_unwind(AssertUnwindSafe(|| drop(guard))).unwrap_err();
     let text = panic.downcast_ref::<String>().unwrap();
-    for piece in [&format!("tests/reports.rs:{made}:"), "are still alive: 1 live handle", "Kept"] {
+    for piece in [&format!("{}:{made}:", file!()), "are still alive: 1 live handle", "Kept"] {
         assert!(text.contains(piece), "{piece:?} is not in: {text}");
     }
     forgotten.delete();

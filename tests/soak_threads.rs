@@ -61,6 +61,7 @@ fn s9_short_lived_threads_leave_bounded_memory_and_shards() {
     assert!(registry.is_empty());
     let (early, stats) = (early.unwrap(), haft::stats());
     // A thread may still be ending when the next wave begins, so two waves may overlap; beside them this thread and the common record.
+    // Each is given sixteen places at a time.
     assert!(stats.shards <= 2 * WAVE + 1, "{stats:?}");
     assert!(stats.records <= 2 * 2 * WAVE + 2, "{stats:?}");
     assert!(stats.pages <= 2 * (2 * WAVE + 1) + 2, "{stats:?}");

@@ -101,7 +101,7 @@ fn hot_handle() {
                     if let Ok(value) = handle.get() {
                         value.check();
                         seen += 1;
-                        if seen.is_multiple_of(64) {
+                        if seen % 64 == 0 {
                             Ref::into_shared(value).check();
                         }
                     }
@@ -230,10 +230,10 @@ fn everything_at_once() {
                         }
                         7 => {
                             let forged = Handle::<Value>::from_bits(handle.to_bits() ^ 1 << random.below(64));
-                            if let Some(forged) = forged
-                                && let Ok(value) = forged.get()
-                            {
-                                value.check_reached_by(forged);
+                            if let Some(forged) = forged {
+                                if let Ok(value) = forged.get() {
+                                    value.check_reached_by(forged);
+                                }
                             }
                         }
                         _ => {

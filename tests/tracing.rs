@@ -97,8 +97,8 @@ fn every_rare_event_is_told_and_nothing_else() {
     for index in [0, 1, 2, 4] {
         assert_eq!(seen[index].get("type_name"), session, "{:?}", seen[index]);
     }
-    assert_eq!((seen[0].get("slots"), seen[1].get("slots")), ("32", "256"));
-    assert!(seen[0].get("bytes").parse::<usize>().unwrap() > 32 * 24);
+    assert_eq!((seen[0].get("slots"), seen[1].get("slots")), ("16", "128"));
+    assert!(seen[0].get("bytes").parse::<usize>().unwrap() >= 16 * 24);
     assert_eq!(seen[2].get("limit"), "40");
     assert_eq!(seen[3].get("kind"), "Stale");
     assert!(seen[3].get("handle").starts_with("0x") && seen[3].get("error").contains("second removal"));
@@ -130,7 +130,9 @@ fn s10_a_subscriber_may_use_haft_and_may_panic() {
             assert!(registry.take(handle).is_ok_and(|value| value.is_some()));
         });
         let debug_and_warn = what(&seen);
-        assert_eq!(debug_and_warn, [("DEBUG", "a new page"), ("WARN", "misuse of a handle")], "{panics}");
+        // The second registry takes over what the first has left.
+        let expected = [("DEBUG", "a new page"), ("WARN", "misuse of a handle")];
+        assert_eq!(debug_and_warn, expected[usize::from(panics)..], "{panics}");
         assert_eq!((registry.len(), registry.stats().created), (0, 1));
     }
 }

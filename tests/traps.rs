@@ -151,11 +151,11 @@ fn parameters(header: &str) -> Vec<String> {
         if begins && !line.starts_with("typedef") || continues {
             declaration.push_str(line.trim());
         }
-        if line.ends_with(");")
-            && let Some((name, list)) = declaration.trim_end_matches(");").split_once('(')
-            && !name.is_empty()
-        {
-            found.extend(list.split(',').map(|parameter| parameter.trim().to_owned()));
+        if line.ends_with(");") {
+            let split = declaration.trim_end_matches(");").split_once('(');
+            if let Some((_, list)) = split.filter(|(name, _)| !name.is_empty()) {
+                found.extend(list.split(',').map(|parameter| parameter.trim().to_owned()));
+            }
         }
     }
     found

@@ -57,6 +57,13 @@ fn versions(lock: &str) -> String {
     named.collect::<Vec<_>>().join(", ")
 }
 
+/// What the processor is called, and which it is: those of one name can differ much.
+fn processor() -> Option<String> {
+    let of = |key| line_of("/proc/cpuinfo", key, ':');
+    let number = |key| of(key).map(|number| format!(" {key} {number}")).unwrap_or_default();
+    Some(format!("{},{}{}", of("model name")?, number("cpu family"), number("model")))
+}
+
 impl Environment {
     pub fn now(root: &Path, runs: usize, rounds: usize) -> Self {
         let unknown = || "unknown".to_string();
@@ -72,7 +79,7 @@ impl Environment {
             commit: if changed { format!("{commit}, with changes that are not committed") } else { commit },
             compiler: output("rustc", &["--version"]).unwrap_or_else(unknown),
             system: format!("{system}, Linux {}", output("uname", &["-r"]).unwrap_or_else(unknown)),
-            processor: line_of("/proc/cpuinfo", "model name", ':').unwrap_or_else(unknown),
+            processor: processor().unwrap_or_else(unknown),
             processors: std::thread::available_parallelism().map_or(0, usize::from),
             versions: versions(&std::fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default()),
             runs,

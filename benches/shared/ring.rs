@@ -25,7 +25,7 @@ pub(crate) fn wait_until(ready: impl Fn() -> bool) {
     let mut turns = 0_u32;
     while !ready() {
         turns += 1;
-        if turns.is_multiple_of(1024) {
+        if turns % 1024 == 0 {
             std::thread::yield_now();
         }
     }

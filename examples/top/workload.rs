@@ -61,7 +61,7 @@ fn requests(mut seed: u64, moved: &Sender<Handle<Request>>) {
             }
         }
         round += 1;
-        if round.is_multiple_of(4) {
+        if round % 4 == 0 {
             // Cancelled: nobody will ever remove it.
             let _ = Handle::new(Completion(round));
         }
@@ -92,7 +92,7 @@ fn sessions() {
         }
         while live.len() > 300 + (random(&mut seed) % 200) as usize {
             let session = live.swap_remove(random(&mut seed) as usize % live.len());
-            if random(&mut seed).is_multiple_of(50) {
+            if random(&mut seed) % 50 == 0 {
                 held.extend(session.get().map(Ref::into_shared));
             }
             session.delete();

@@ -2,7 +2,7 @@
 //!
 //! C may copy a `haft_ref`, release it twice, on another thread, or never. So it does not have the guard itself: the guard stays here, on its
 //! thread's *desk*, under a number that is never used again, and C has the number. References that must not stay on a thread, and those for which the desk
-//! has no place, are values of a set of their own, and their number is a handle: haft's own promises make each of them good for one release.
+//! has no place, or whose thread has ended, are values of a set of their own, and their number is a handle: haft's own promises make each of them good for one release.
 
 use super::ffi::{self, Fault};
 use super::handles::haft_handle;
@@ -11,9 +11,12 @@ use crate::raw::explain::Cause;
 use crate::raw::held::{CountedKept, Held, Kept, Owed};
 use crate::raw::registry::Owner;
 use crate::raw::site::Line;
+use crate::raw::thread::AT_END;
+use crate::report::at_exit::ask_environment;
 use crate::sync::{Mutex, thread_local, unique_number};
 use std::cell::Cell;
-use std::ffi::c_void;
+use std::collections::HashMap;
+use std::ffi::{CStr, c_void};
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 
@@ -46,6 +49,9 @@ impl haft_ref {
 /// References that a thread can hold at a time on its desk: as many as it has cells.
 const PLACES: usize = 6;
 
+/// The number of a place that is not used any more: odd, so it is not free, and of no reference.
+const CLOSED: u64 = u64::MAX;
+
 /// In the place of a place: the number is a handle among the shared ones.
 const SHARED: u64 = 7;
 const PLACE_BITS: u32 = 3;
@@ -68,7 +74,7 @@ struct Place {
 impl Place {
     #[inline]
     fn is_free(&self) -> bool {
-        self.number.get().is_multiple_of(2)
+        self.number.get() % 2 == 0
     }
 }
 
@@ -135,9 +141,37 @@ impl Desk {
     #[cold]
     #[inline(never)]
     fn enter(&self) -> u64 {
+        AT_END.replace(leave);
         self.thread.set(unique_number());
         self.thread.get()
     }
+}
+
+/// The references that their threads left behind, by keeper and number, and among the shared ones the handle of each.
+static LEFT: Mutex<Option<HashMap<(u64, u64), u64>>> = Mutex::new(None);
+
+/// The thread ends: what is left on its desk goes to the shared ones, and so does what it gets from now on.
+fn leave(_: &()) {
+    let desk = desk();
+    for (index, place) in desk.places.iter().enumerate() {
+        let number = place.number.replace(CLOSED);
+        let Some(kept) = place.kept.take() else {
+            continue;
+        };
+        // (Where no more can be counted, it stays held for good.)
+        if let Ok(shared) = add_shared(ManuallyDrop::into_inner(kept), c"(its thread has ended)") {
+            let keeper = desk.thread.get() << PLACE_BITS | index as u64;
+            LEFT.lock().get_or_insert_default().insert((keeper, number), shared);
+        }
+    }
+}
+
+/// What a reference stands for whose thread has left it behind.
+#[cold]
+#[inline(never)]
+fn take_left(reference: &haft_ref) -> Option<Taken> {
+    let number = LEFT.lock().as_mut()?.remove(&(reference.keeper, reference.number))?;
+    take_shared(&haft_ref { keeper: SHARED, number, ..*reference }).ok()
 }
 
 /// Takes back from the desk, or from among the shared ones, what a reference stands for. Each can be taken once.
@@ -154,7 +188,7 @@ pub(super) fn take(reference: &haft_ref) -> Result<Taken, Fault> {
     let mine = desk.thread.get() != 0 && reference.keeper >> PLACE_BITS == desk.thread.get();
     let place = desk.places.get(index as usize).filter(|place| place.number.get() == reference.number);
     let Some(place) = place.filter(|place| mine && !place.is_free()) else {
-        return Err(not_here(reference, mine));
+        return take_left(reference).ok_or_else(|| not_here(reference, mine));
     };
     place.number.set(reference.number + 1);
     match place.kept.take() {
@@ -201,10 +235,16 @@ fn shared() -> &'static Owner<CountedKept> {
 #[cold]
 #[inline(never)]
 pub(super) fn share(kept: Kept, object: *mut c_void, handle: u64) -> Result<haft_ref, Fault> {
+    let number = add_shared(kept, c"(haft_share)")?;
+    Ok(haft_ref { object, handle, keeper: SHARED, number })
+}
+
+/// Puts a guard among the shared ones. Returns its handle there.
+fn add_shared(kept: Kept, why: &'static CStr) -> Result<u64, Fault> {
     let too_many = |_| Fault::new(ffi::HAFT_TOO_MANY_HOLDS, "too many references are held; release some");
-    let created = Line { file: c"(haft_share)", line: 0 };
-    match shared().insert(kept.into_counted().map_err(too_many)?, created) {
-        Ok(number) => Ok(haft_ref { object, handle, keeper: SHARED, number: number.get() }),
+    let created = Line { file: why, line: 0 };
+    match shared().insert(kept.into_counted().map_err(too_many)?, created, ask_environment) {
+        Ok(number) => Ok(number.get()),
         Err((counted, _)) => {
             drop(counted);
             Err(Fault::new(ffi::HAFT_FULL, "no room for another shared reference"))
@@ -245,7 +285,7 @@ fn not_here(reference: &haft_ref, mine: bool) -> Fault {
     }
     Fault::new(
         ffi::HAFT_WRONG_THREAD,
-        "the reference belongs to another thread. Release it on the thread that got it, or share it there first \
-         (haft_share).",
+        "the reference belongs to another thread, or was released there. Release it on the thread that got it, or share it there first \
+         (haft_share), or get it as a shared one (haft_get_shared).",
     )
 }

@@ -197,6 +197,40 @@ pub fn call(body: impl FnOnce() -> Result<(), Fault>) -> i32 {
     }
 }
 
+/// As [`call`], for a function that gives its result in another way than by its status.
+///
+/// # Errors
+///
+/// The fault's code, or [`HAFT_PANIC`]; [`last_error`] tells why.
+///
+/// ```
+/// # use haft::ffi::{self, Fault};
+/// assert_eq!(ffi::try_call(|| Ok(7)), Ok(7));
+/// assert_eq!(ffi::try_call(|| Err::<i32, _>(Fault::new(ffi::HAFT_OWN, "closed"))), Err(ffi::HAFT_OWN));
+/// ```
+#[inline(always)]
+pub fn try_call<R>(body: impl FnOnce() -> Result<R, Fault>) -> Result<R, i32> {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(result)) => Ok(result),
+        Ok(Err(fault)) => Err(fault.code),
+        Err(payload) => Err(panicked(payload)),
+    }
+}
+
+/// As [`call`], for a function that returns its result, and one value of it where it fails: null, zero, minus one.
+///
+/// ```
+/// # use haft::{Handle, ffi};
+/// extern "C" fn buffer_length(buffer: u64) -> i64 {
+///     ffi::call_or(-1, || Ok(Handle::<Vec<u8>>::try_from(buffer)?.get()?.len() as i64))
+/// }
+/// assert_eq!(buffer_length(0), -1);
+/// ```
+#[inline(always)]
+pub fn call_or<R>(value_on_error: R, body: impl FnOnce() -> Result<R, Fault>) -> R {
+    try_call(body).unwrap_or(value_on_error)
+}
+
 /// Runs what may panic.
 #[cfg(feature = "capi")]
 pub(super) fn caught(work: impl FnOnce()) -> Result<(), Fault> {

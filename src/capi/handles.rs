@@ -2,15 +2,16 @@
 
 use super::desk::{self, Taken, haft_ref};
 use super::ffi::{self, Fault, not_null};
-use super::kind::{self, Kind, Object, haft_type};
+use super::kind::{self, Object, haft_type};
 use super::pointers::present;
 use crate::any::AnyHandle;
 use crate::error::Error;
+use crate::raw::exhausted::Exhausted;
 use crate::raw::explain::Cause;
 use crate::raw::held::Owed;
-use crate::raw::shard::Exhausted;
+use crate::raw::operation;
 use crate::raw::site::{Line, Nowhere, Spot};
-use crate::raw::thread;
+use crate::report::at_exit::ask_environment;
 use std::ffi::{CStr, c_char, c_int, c_void};
 
 /// A handle: an integer that names an object. Never zero, never used twice in one process.
@@ -94,8 +95,8 @@ unsafe fn create(
     quick(|| {
         let out = present(out, "out")?;
         // SAFETY(F1): the caller's promise.
-        let kind = unsafe { kind::of(descriptor)? };
-        match kind.objects.insert(kind.object(object), created) {
+        let kind = unsafe { kind::of_now(descriptor)? };
+        match kind.objects.insert(kind.object(object), created, ask_environment) {
             Ok(handle) => {
                 // SAFETY(F1): not null, and the caller's promise.
                 unsafe { out.write(handle.get()) };
@@ -146,17 +147,59 @@ pub unsafe extern "C" fn haft_get(
         // SAFETY(F1): the caller's promise.
         let kind = unsafe { kind::of(r#type)? };
         let Some(held) = kind.objects.get(handle) else {
-            return Err(explain(kind, handle));
+            // SAFETY(F1): as above.
+            return Err(unsafe { explain(r#type, handle) });
         };
         // SAFETY(F1): not null, and the caller's promise.
         unsafe { desk::keep(held, out) }
     })
 }
 
+/// As `haft_get`, and the reference is shared from the beginning: any thread may release it, and it may be held for long.
+///
+/// *borrows* `type`. For what goes to other threads: futures, pools, the objects of interpreters. It costs more than `haft_get`, and is listed among the live handles, as a `haft_ref`,
+/// until it is released. Any thread.
+///
+/// Returns as `haft_get`.
+///
+/// # Safety
+///
+/// As for `haft_get`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haft_get_shared(
+    r#type: *const haft_type,
+    handle: haft_handle,
+    out: *mut haft_ref,
+) -> haft_status {
+    ffi::call(|| {
+        let out = present(out, "out")?;
+        // SAFETY(F1): the caller's promise.
+        let kind = unsafe { kind::of(r#type)? };
+        let Some(held) = kind.objects.get(handle) else {
+            // SAFETY(F1): as above.
+            return Err(unsafe { explain(r#type, handle) });
+        };
+        let object = held.pointer;
+        let shared = desk::share(held.into_kept(), object, handle)?;
+        // SAFETY(F1): not null, and the caller's promise.
+        unsafe { out.write(shared) };
+        Ok(())
+    })
+}
+
 /// Why a handle is not a live one of this kind.
+///
+/// # Safety
+///
+/// The descriptor is a valid one.
 #[cold]
 #[inline(never)]
-fn explain(kind: &Kind, handle: u64) -> Fault {
+unsafe fn explain(descriptor: *const haft_type, handle: u64) -> Fault {
+    // SAFETY(F1): the caller's promise.
+    let kind = match unsafe { kind::of_now(descriptor) } {
+        Ok(kind) => kind,
+        Err(fault) => return fault,
+    };
     let mut finding = kind.objects.explain(handle);
     // One set for each kind.
     if finding.cause == Cause::WrongRegistry {
@@ -167,7 +210,8 @@ fn explain(kind: &Kind, handle: u64) -> Fault {
 
 /// Gives a reference back; where it was the last one of a removed handle, the object is destroyed now, by this thread.
 ///
-/// *borrows* `ref` and clears it, on success. Only on the thread that got it; on any thread for one that is shared. Never blocks, but for what `destroy` does.
+/// *borrows* `ref` and clears it, on success. Only on the thread that got it; on any thread for one that is shared, or whose thread has ended. Never blocks, but for what `destroy` does,
+/// and where its thread has ended.
 ///
 /// Returns `HAFT_OK`; `HAFT_NOT_HELD` where it was released already (it, or a copy of it) or was never got; `HAFT_WRONG_THREAD`
 /// where it belongs to another thread, which still holds it; `HAFT_NULL_ARGUMENT`.
@@ -252,7 +296,7 @@ pub unsafe extern "C" fn haft_remove_at(
 #[inline(always)]
 fn remove(handle: u64, removed: impl Spot) -> haft_status {
     // Mostly it is one of C's own objects, whose end cannot panic.
-    if thread::remove_quickly::<Object>(handle, removed) {
+    if operation::remove_quickly::<Object>(handle, removed) {
         return ffi::HAFT_OK;
     }
     remove_slowly(handle, removed)
@@ -319,7 +363,8 @@ unsafe fn take(
         // SAFETY(F1): the caller's promise.
         let kind = unsafe { kind::of(descriptor)? };
         match kind.objects.take(handle, removed) {
-            None => Err(explain(kind, handle)),
+            // SAFETY(F1): as above.
+            None => Err(unsafe { explain(descriptor, handle) }),
             Some(None) => Err(Fault::new(
                 ffi::HAFT_IN_USE,
                 "removed, but somebody holds the object, and will destroy it. Release all references before `haft_take`.",

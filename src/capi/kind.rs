@@ -6,7 +6,7 @@
 use super::ffi::Fault;
 use super::pointers::present;
 use crate::raw::registry::Owner;
-use crate::sync::{Mutex, thread_local};
+use crate::sync::{AtomicBool, Mutex, Ordering, thread_local};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char, c_void};
@@ -56,7 +56,11 @@ impl Object {
 pub(super) struct Kind {
     /// The descriptor that it was made from, as it was.
     name_at: *const c_char,
+    /// Whether another kind came in its place.
+    is_replaced: AtomicBool,
     destroy: Option<unsafe extern "C" fn(*mut c_void)>,
+    /// The name as it was; `name` says the same in UTF-8.
+    text: &'static CStr,
     pub(super) name: &'static str,
     pub(super) objects: Owner<Object>,
 }
@@ -73,14 +77,78 @@ impl Kind {
         Object { pointer, destroy: self.destroy }
     }
 
-    /// Whether the descriptor is still the one that the kind was made from: a library may have gone, and another come in its place.
-    #[inline]
+    /// Whether the descriptor says what the one did that the kind was made from: a library may have gone, and another come in its place; or
+    /// somebody may have written another name there.
+    ///
+    /// # Safety
+    ///
+    /// The descriptor is a valid one.
+    #[inline(always)]
+    unsafe fn says_the_same(&self, descriptor: &haft_type) -> bool {
+        // SAFETY(F1): the caller's promise.
+        self.is(descriptor) && unsafe { self.has_name_of(descriptor) }
+    }
+
+    /// As above, also of a kind that was replaced.
+    ///
+    /// # Safety
+    ///
+    /// As above.
+    unsafe fn said_the_same(&self, descriptor: &haft_type) -> bool {
+        // SAFETY(F1): the caller's promise.
+        self.was(descriptor) && unsafe { self.has_name_of(descriptor) }
+    }
+
+    /// # Safety
+    ///
+    /// As above.
+    #[inline(always)]
+    unsafe fn has_name_of(&self, descriptor: &haft_type) -> bool {
+        // SAFETY(F1): a descriptor's name is null or a C string, and so is the kind's own.
+        descriptor.name.is_null() || unsafe { are_equal(descriptor.name, self.text) }
+    }
+
+    /// Whether the kind is still that of its address, and the descriptor has the same name at the same place, and destroys in the same way.
+    #[inline(always)]
     fn is(&self, descriptor: &haft_type) -> bool {
+        // Relaxed: who got a handle of the kind that came in this one's place knows of that.
+        self.was(descriptor) && !self.is_replaced.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn was(&self, descriptor: &haft_type) -> bool {
         let destroy = |destroy: Option<unsafe extern "C" fn(*mut c_void)>| {
             destroy.map_or(0, |destroy| destroy as usize)
         };
         self.name_at == descriptor.name && destroy(self.destroy) == destroy(descriptor.destroy)
     }
+}
+
+/// Whether C's text is this one.
+///
+/// # Safety
+///
+/// It is a C string.
+#[cfg(not(miri))]
+#[inline(always)]
+unsafe fn are_equal(text: *const c_char, other: &CStr) -> bool {
+    unsafe extern "C" {
+        /// C's own, which the program that calls this has. Performance: half as many instructions as what Rust has.
+        fn strcmp(one: *const c_char, other: *const c_char) -> std::ffi::c_int;
+    }
+    // SAFETY(F1): the caller's promise.
+    unsafe { strcmp(text, other.as_ptr()) == 0 }
+}
+
+/// As above, for Miri, which has no such function.
+///
+/// # Safety
+///
+/// As above.
+#[cfg(miri)]
+unsafe fn are_equal(text: *const c_char, other: &CStr) -> bool {
+    // SAFETY(F1): the caller's promise.
+    unsafe { CStr::from_ptr(text) == other }
 }
 
 const RECENT: usize = 16;
@@ -90,9 +158,11 @@ thread_local! {
     static KNOWN: [Cell<(usize, Option<&'static Kind>)>; RECENT] = const { [const { Cell::new((0, None)) }; RECENT] };
 }
 
-static KINDS: Mutex<Option<HashMap<usize, &'static Kind>>> = Mutex::new(None);
+/// By the descriptor's address: all that were there, one of which is there now.
+static KINDS: Mutex<Option<HashMap<usize, Vec<&'static Kind>>>> = Mutex::new(None);
 
-/// The kind of a descriptor, made where it is new.
+/// The kind of a descriptor, made where it is new: for lookups. Where another one came in its place unseen, nothing of that was created yet, and
+/// nothing of the one before is left.
 ///
 /// # Safety
 ///
@@ -101,15 +171,36 @@ static KINDS: Mutex<Option<HashMap<usize, &'static Kind>>> = Mutex::new(None);
 pub(super) unsafe fn of(descriptor: *const haft_type) -> Result<&'static Kind, Fault> {
     // SAFETY(F1): not null, and the rest is the caller's promise.
     let descriptor = unsafe { present(descriptor.cast_mut(), "type")?.as_ref() };
+    // SAFETY(F1): as above.
+    match known(descriptor) {
+        Some(kind) => Ok(kind),
+        None => Ok(unsafe { find(descriptor) }),
+    }
+}
+
+/// As [`of`], with a look at the name's text: for creations, and for errors.
+///
+/// # Safety
+///
+/// As for [`of`].
+#[inline]
+pub(super) unsafe fn of_now(descriptor: *const haft_type) -> Result<&'static Kind, Fault> {
+    // SAFETY(F1): not null, and the rest is the caller's promise.
+    let descriptor = unsafe { present(descriptor.cast_mut(), "type")?.as_ref() };
+    // SAFETY(F1): as above.
+    match known(descriptor).filter(|kind| unsafe { kind.says_the_same(descriptor) }) {
+        Some(kind) => Ok(kind),
+        None => Ok(unsafe { find(descriptor) }),
+    }
+}
+
+/// The kind that this thread knows at the descriptor's address.
+#[inline(always)]
+fn known(descriptor: &haft_type) -> Option<&'static Kind> {
     let address = std::ptr::from_ref(descriptor).addr();
     match KNOWN.with(|known| known[index(address)].get()) {
-        (at, Some(kind)) if at == address && kind.is(descriptor) => Ok(kind),
-        _ => {
-            // SAFETY(F1): as above.
-            let kind = unsafe { find(descriptor) };
-            KNOWN.with(|known| known[index(address)].set((address, Some(kind))));
-            Ok(kind)
-        }
+        (at, Some(kind)) if at == address && kind.is(descriptor) => Some(kind),
+        _ => None,
     }
 }
 
@@ -126,18 +217,44 @@ const fn index(address: usize) -> usize {
 unsafe fn find(descriptor: &haft_type) -> &'static Kind {
     let address = std::ptr::from_ref(descriptor).addr();
     let mut kinds = KINDS.lock();
-    let kinds = kinds.get_or_insert_with(HashMap::new);
-    if let Some(kind) = kinds.get(&address).filter(|kind| kind.is(descriptor)) {
-        return kind;
+    let here = kinds.get_or_insert_with(HashMap::new).entry(address).or_default();
+    // SAFETY(F1): as above.
+    let same = here.iter().position(|kind| unsafe { kind.said_the_same(descriptor) });
+    let index_of_same = same.unwrap_or_else(|| {
+        // SAFETY(F1): as above.
+        here.push(unsafe { make(descriptor) });
+        here.len() - 1
+    });
+    // Relaxed: the lock orders it for those who come here.
+    for (index, kind) in here.iter().enumerate() {
+        kind.is_replaced.store(index != index_of_same, Ordering::Relaxed);
     }
+    let kind = here[index_of_same];
+    KNOWN.with(|known| known[index(address)].set((address, Some(kind))));
+    kind
+}
+
+/// # Safety
+///
+/// As for [`of`].
+unsafe fn make(descriptor: &haft_type) -> &'static Kind {
+    let text: &'static CStr = match descriptor.name.is_null() {
+        true => c"",
+        // SAFETY(F1): a descriptor's name is null or a C string.
+        false => Box::leak(unsafe { CStr::from_ptr(descriptor.name) }.into()),
+    };
     let name = match descriptor.name.is_null() {
         true => "(without a name)".into(),
-        // SAFETY(F1): a descriptor's name is null or a C string.
-        false => unsafe { CStr::from_ptr(descriptor.name) }.to_string_lossy(),
+        false => text.to_string_lossy(),
     };
     let name: &'static str = Box::leak(name.into_owned().into_boxed_str());
     let (name_at, destroy) = (descriptor.name, descriptor.destroy);
-    let kind = Box::leak(Box::new(Kind { name_at, destroy, name, objects: Owner::named(name) }));
-    kinds.insert(address, kind);
-    kind
+    Box::leak(Box::new(Kind {
+        name_at,
+        is_replaced: AtomicBool::new(false),
+        destroy,
+        text,
+        name,
+        objects: Owner::named(name),
+    }))
 }

@@ -11,6 +11,8 @@ mod pointers;
 mod status;
 
 #[cfg(feature = "capi")]
+mod confine;
+#[cfg(feature = "capi")]
 mod desk;
 #[cfg(feature = "capi")]
 mod handles;
@@ -22,4 +24,4 @@ mod misuse;
 mod report;
 
 #[cfg(feature = "capi")]
-pub use {desk::haft_ref, handles::*, kind::haft_type, misuse::*, report::*};
+pub use {confine::*, desk::haft_ref, handles::*, kind::haft_type, misuse::*, report::*};

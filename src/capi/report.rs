@@ -18,6 +18,8 @@ const _: () = assert!(
         && HAFT_VERSION_PATCH == number(env!("CARGO_PKG_VERSION_PATCH"))
 );
 
+// (Compilers before 1.89 count a function that only `_` uses as dead.)
+#[allow(dead_code, reason = "the assertion above uses it")]
 const fn number(text: &str) -> u32 {
     match u32::from_str_radix(text, 10) {
         Ok(number) => number,
@@ -161,7 +163,7 @@ pub unsafe extern "C" fn haft_report_json(writer: haft_writer, context: *mut c_v
 }
 
 /// Writes the leak report to standard error when the process ends by `exit` or by returning from `main`; the environment variable `HAFT_REPORT=1` does the same without a
-/// call (`json`, or the path of a file, for others), and decides where both are given. Calling it again changes nothing; on systems that are not Unix it does nothing. Any
+/// call (`json`, or the path of a file, for others), and decides where both are given. Calling it again changes nothing; on systems that are neither Unix nor Windows it does nothing. Any
 /// thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn haft_report_at_exit() {

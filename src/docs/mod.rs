@@ -1,5 +1,5 @@
-//! How haft works and how it is checked, for those who want to know before they trust it; and guides: finding leaks, watching, errors, the debugger, C, and
-//! exporting a Rust API.
+//! How haft works, how it is checked and where it runs, for those who want to know before they trust
+//! it; and guides: recipes, finding leaks, watching, errors, the debugger, C, and exporting a Rust API.
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -13,6 +13,9 @@ pub mod c {}
 
 #[doc = include_str!("exporting.md")]
 pub mod exporting {}
+
+#[doc = include_str!("recipes.md")]
+pub mod recipes {}
 
 #[doc = include_str!("scaling.md")]
 pub mod scaling {}
@@ -28,6 +31,9 @@ pub mod verification {}
 
 #[doc = include_str!("errors.md")]
 pub mod errors {}
+
+#[doc = include_str!("systems.md")]
+pub mod systems {}
 
 #[doc = include_str!("watching.md")]
 pub mod watching {}

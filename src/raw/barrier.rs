@@ -1,9 +1,16 @@
 //! A barrier that one thread makes all others pass, so that these need none themselves (E12).
 //!
-//! On Linux it is `membarrier` (private, expedited): half a microsecond where the other cores are idle, some twenty where they run,
-//! in a virtual machine. A process may forbid that call after it has begun to use haft (a sandbox does); then this thread visits every
-//! processor instead, which makes each of them switch threads. Elsewhere there is no such barrier, and readers do with one of their own; so they do on
-//! Linux in a build with `--cfg haft_no_barrier`, for tests.
+//! On Linux it is `membarrier` (private, expedited): half a microsecond where the other cores are
+//! idle, some twenty where they run, in a virtual machine. A process may forbid that call after it
+//! has begun to use haft (a sandbox does): then the threads concerned are asked, see `overdue`.
+//!
+//! On Windows with an x86 processor it is `FlushProcessWriteBuffers`, which interrupts every
+//! processor that runs a thread of the process. No test of ours runs there: wine has that
+//! function, but in wine 8 it does nothing, so under wine there is no barrier. On other processors
+//! Windows promises less than a full barrier of every thread, so it is not relied on there.
+//!
+//! Elsewhere there is no such barrier, and readers do with one of their own; so they do on Linux in
+//! a build with `--cfg haft_no_barrier`, for tests.
 
 /// Whether there is such a barrier here.
 #[cfg(haft_loom)]
@@ -23,12 +30,26 @@ pub(crate) fn heavy() -> bool {
     ASYMMETRIC.get() == Asymmetric::Works
 }
 
+/// Makes every thread of the process pass a full barrier: `false` where that failed.
 #[cfg(not(haft_loom))]
-pub(crate) use system::{heavy, is_available};
+pub(crate) fn heavy() -> bool {
+    use crate::sync::{Ordering, fence, note_barrier};
+    // SeqCst (E12): the system's call orders the other threads, and this one at the least where it
+    // is made.
+    fence(Ordering::SeqCst);
+    note_barrier();
+    let passed = system::pass();
+    fence(Ordering::SeqCst);
+    passed
+}
+
+#[cfg(not(haft_loom))]
+pub(crate) use system::is_available;
 
 #[cfg(all(not(haft_loom), not(miri), not(haft_no_barrier), target_os = "linux"))]
 mod system {
-    use crate::sync::{AtomicU32, Ordering, fence, note_barrier};
+    use crate::raw::confine::is_confined;
+    use crate::sync::{AtomicU32, Ordering};
 
     // From the kernel's `linux/membarrier.h`.
     const PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
@@ -41,6 +62,9 @@ mod system {
     static STATE: AtomicU32 = AtomicU32::new(UNKNOWN);
 
     fn membarrier(command: libc::c_int) -> bool {
+        if is_confined() {
+            return false;
+        }
         // SAFETY(E12): the call takes plain integers and touches no memory of ours.
         unsafe { libc::syscall(libc::SYS_membarrier, command, 0 as libc::c_uint, 0 as libc::c_int) == 0 }
     }
@@ -57,70 +81,98 @@ mod system {
         }
     }
 
-    /// Makes every thread of the process pass a full barrier: `false` where that failed.
-    pub(crate) fn heavy() -> bool {
-        // SeqCst (E12): the system call orders the other threads, and this one at the least where it is made.
-        fence(Ordering::SeqCst);
-        note_barrier();
+    /// Makes the other threads pass a full barrier: `false` where that failed.
+    pub(super) fn pass() -> bool {
         // The child of a fork may have to register anew.
-        let mut passed = membarrier(PRIVATE_EXPEDITED)
-            || (membarrier(REGISTER_PRIVATE_EXPEDITED) && membarrier(PRIVATE_EXPEDITED));
-        if !passed {
-            // Forbidden since it was found to be there: records and pages that are made from now on do without.
-            STATE.store(MISSING, Ordering::Relaxed);
-            passed = visit_processors();
+        if membarrier(PRIVATE_EXPEDITED)
+            || (membarrier(REGISTER_PRIVATE_EXPEDITED) && membarrier(PRIVATE_EXPEDITED))
+        {
+            return true;
         }
-        fence(Ordering::SeqCst);
-        passed
+        // Forbidden since it was found to be there: records that are made from now on do without.
+        STATE.store(MISSING, Ordering::Relaxed);
+        false
+    }
+}
+
+/// Windows on the processors where an interrupt is a full barrier.
+#[cfg(all(
+    not(haft_loom),
+    not(miri),
+    not(haft_no_barrier),
+    windows,
+    any(target_arch = "x86_64", target_arch = "x86")
+))]
+mod system {
+    use crate::raw::windows;
+    use crate::sync::{AtomicU32, Ordering};
+
+    const UNKNOWN: u32 = 0;
+    const AVAILABLE: u32 = 1;
+    const MISSING: u32 = 2;
+
+    static STATE: AtomicU32 = AtomicU32::new(UNKNOWN);
+
+    /// Whether there is such a barrier here: not where wine only pretends to be Windows.
+    pub(crate) fn is_available() -> bool {
+        match STATE.load(Ordering::Relaxed) {
+            UNKNOWN => {
+                let available = !windows::is_wine();
+                STATE.store(if available { AVAILABLE } else { MISSING }, Ordering::Relaxed);
+                available
+            }
+            state => state == AVAILABLE,
+        }
     }
 
-    /// Runs this thread on every processor in turn: whether that was possible. Whatever thread ran there was switched out, and a
-    /// switch is a full barrier; one that runs nowhere has passed one already. (So did liburcu before there was `membarrier`.)
-    #[cold]
-    fn visit_processors() -> bool {
-        let size = size_of::<libc::cpu_set_t>();
-        // SAFETY(E12): a set of bits, for which zeros are valid; the calls read and write no more than it.
-        unsafe {
-            let mut allowed: libc::cpu_set_t = std::mem::zeroed();
-            if libc::sched_getaffinity(0, size, &mut allowed) != 0 {
-                return false;
-            }
-            let mut passed = true;
-            for processor in 0..8 * size {
-                let mut alone: libc::cpu_set_t = std::mem::zeroed();
-                libc::CPU_SET(processor, &mut alone);
-                // One that is not there, or not for this process, runs none of its threads.
-                if libc::sched_setaffinity(0, size, &alone) != 0 {
-                    passed &= std::io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL);
-                }
-            }
-            libc::sched_setaffinity(0, size, &allowed);
-            passed
-        }
+    /// Makes the other threads pass a full barrier.
+    pub(super) fn pass() -> bool {
+        windows::flush_process_write_buffers();
+        is_available()
     }
 
     #[cfg(test)]
     mod tests {
-        use super::*;
-
         #[test]
-        fn e12_visiting_all_processors_leaves_the_thread_where_it_may_run() {
-            let allowed = std::thread::available_parallelism().unwrap();
-            assert!(visit_processors());
-            assert_eq!(std::thread::available_parallelism().unwrap(), allowed);
+        fn e12_there_is_a_barrier_but_not_under_wine() {
+            assert_eq!(super::is_available(), std::env::var_os("HAFT_ON_WINE").is_none());
         }
     }
 }
 
-#[cfg(all(not(haft_loom), any(miri, haft_no_barrier, not(target_os = "linux"))))]
+/// Miri knows no such system call. Both sides are fences there, which is what the pair amounts to,
+/// so that plain mode runs under it.
+#[cfg(all(not(haft_loom), miri, not(haft_no_barrier)))]
+mod system {
+    /// Whether there is such a barrier here.
+    pub(crate) fn is_available() -> bool {
+        true
+    }
+
+    /// The fences of [`heavy`](super::heavy) and of [`light_fence`](crate::sync::light_fence) are enough.
+    pub(super) fn pass() -> bool {
+        true
+    }
+}
+
+#[cfg(all(
+    not(haft_loom),
+    any(
+        haft_no_barrier,
+        all(
+            not(miri),
+            not(any(target_os = "linux", all(windows, any(target_arch = "x86_64", target_arch = "x86"))))
+        )
+    )
+))]
 mod system {
     /// Whether there is such a barrier here.
     pub(crate) fn is_available() -> bool {
         false
     }
 
-    /// Makes every thread of the process pass a full barrier: `false` where that failed.
-    pub(crate) fn heavy() -> bool {
+    /// Makes the other threads pass a full barrier: never here.
+    pub(super) fn pass() -> bool {
         false
     }
 }

@@ -4,7 +4,15 @@
 //! never later than the moment itself, and ages are upper bounds.
 
 use crate::sync::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Whether there is a clock. WebAssembly without a system has none, and std's panics there.
+pub(crate) const IS_THERE: bool = cfg!(not(all(target_family = "wasm", target_os = "unknown")));
+
+/// The moment, where there is a clock.
+pub(crate) fn instant() -> Option<Instant> {
+    IS_THERE.then(Instant::now)
+}
 
 /// Bits that a time has; whatever comes later (twelve days) is noted as the last.
 pub(crate) const BITS: u32 = 20;
@@ -73,8 +81,8 @@ fn since_start() -> Duration {
 
 #[cfg(not(all(target_os = "linux", not(miri))))]
 fn since_start() -> Duration {
-    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-    START.get_or_init(std::time::Instant::now).elapsed()
+    static START: std::sync::OnceLock<Option<Instant>> = std::sync::OnceLock::new();
+    START.get_or_init(instant).map_or(Duration::ZERO, |start| start.elapsed())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The registries that `Handle::new` creates in: one for each type, for ever.
 
-use super::set::Set;
+use super::layout::TypeInfo;
+use super::set::{Set, UNLIMITED};
 use super::space::Space;
 use crate::sync::Mutex;
 use std::any::TypeId;
@@ -15,5 +16,5 @@ pub(crate) fn default_set<T: 'static>(space: &'static Space) -> &'static Set {
     defaults
         .get_or_insert_with(HashMap::new)
         .entry(TypeId::of::<T>())
-        .or_insert_with(|| Box::leak(Box::new(Set::new::<T>(space, usize::MAX, true))))
+        .or_insert_with(|| Set::of(TypeInfo::of::<T>(), space, UNLIMITED))
 }

@@ -17,18 +17,18 @@ mod system {
         let mut known = KEY.load(Ordering::Relaxed);
         if known == 0 {
             let mut key = 0;
-            // SAFETY(I6): a place for the key, and a function that may be called on any thread that ends.
+            // SAFETY(F4): a place for the key, and a function that may be called on any thread that ends.
             if unsafe { libc::pthread_key_create(&mut key, Some(end)) } != 0 {
                 return;
             }
             known = u64::from(key) + 1;
             if let Err(first) = KEY.compare_exchange(0, known, Ordering::Relaxed, Ordering::Relaxed) {
-                // SAFETY(I6): just made here, and never used.
+                // SAFETY(F4): just made here, and never used.
                 unsafe { libc::pthread_key_delete(key) };
                 known = first;
             }
         }
-        // SAFETY(I6): a key that was made and is never deleted; the pointer is only not null.
+        // SAFETY(F4): a key that was made and is never deleted; the pointer is only not null.
         unsafe { libc::pthread_setspecific((known - 1) as libc::pthread_key_t, ptr::without_provenance(1)) };
     }
 }

@@ -42,6 +42,11 @@ impl<T> Held<T> {
         Kept { token: unsafe { std::ptr::read(&raw const this.hold.token) }, _here: PhantomData }
     }
 
+    /// One more hold, which any thread may give back. `None` where a slot has all that it can count.
+    pub(crate) fn to_counted(&self) -> Option<Counted<T>> {
+        self.hold.duplicate(&SPACE).map(Counted)
+    }
+
     /// A hold that any thread may give back, or the same again where a slot has all that it can count.
     pub(crate) fn into_counted(mut self) -> Result<Counted<T>, Self> {
         if !self.hold.token.count(&SPACE, me()) {

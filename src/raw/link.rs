@@ -32,7 +32,7 @@ impl Link {
     /// What [`Link::bits`] gave.
     #[inline(always)]
     pub(super) const fn from_bits(bits: u64) -> Self {
-        debug_assert!(bits <= u16::MAX as u64 && bits.is_multiple_of(2));
+        debug_assert!(bits <= u16::MAX as u64 && bits % 2 == 0);
         Self(bits)
     }
 
@@ -57,7 +57,7 @@ impl Link {
     /// How far the slot is from where slot -1 would be, where slots are so many bytes apart.
     #[inline(always)]
     pub(crate) const fn distance(self, stride: usize) -> usize {
-        debug_assert!(stride.is_multiple_of(2));
+        debug_assert!(stride % 2 == 0);
         self.0 as usize * (stride / 2)
     }
 }

@@ -1,7 +1,8 @@
 //! The threads that use handles, by number: twelve bits name the one that created or removed a handle.
 //!
-//! A thread gets a number when it first enrols or binds; numbers are not used again, and threads that come after the last have none. The table keeps
-//! what each was called, without allocation: the system's names have 15 bytes at most.
+//! A thread gets a number when it first enrols or binds; numbers are not used again, and threads
+//! that come after the last have none. The table keeps what each was called, without allocation:
+//! the first 15 bytes, which is all that Linux has.
 
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use std::fmt;
@@ -11,7 +12,12 @@ pub(crate) const BITS: u32 = 12;
 /// The first that is not given out.
 const END: u32 = (1 << BITS) - 1;
 
-/// What the system keeps of a name, with zeros behind it.
+/// Whether the system can be asked what it calls a thread.
+#[cfg(test)]
+pub(crate) const KNOWN: bool =
+    cfg!(all(any(target_os = "linux", target_vendor = "apple", windows), not(miri)));
+
+/// What is kept of a name, with zeros behind it: as much as Linux keeps.
 type Bytes = [u8; 16];
 
 static NAMES: [[AtomicU64; 2]; END as usize] =
@@ -28,9 +34,11 @@ pub(crate) fn number() -> u32 {
         return 0;
     }
     let name = own_name();
-    for (half, word) in NAMES[number as usize].iter().zip(name.as_chunks::<8>().0) {
+    for (half, word) in NAMES[number as usize].iter().zip(name.chunks_exact(8)) {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(word);
         // Relaxed: whoever finds the number has acquired the word that it stands in (E11), which is stored later.
-        half.store(u64::from_ne_bytes(*word), Ordering::Relaxed);
+        half.store(u64::from_ne_bytes(bytes), Ordering::Relaxed);
     }
     number
 }
@@ -59,8 +67,8 @@ impl Thread {
 
     fn name(self) -> Bytes {
         let mut name = [0; 16];
-        for (half, word) in name.as_chunks_mut::<8>().0.iter_mut().zip(&NAMES[usize::from(self.0)]) {
-            *half = word.load(Ordering::Relaxed).to_ne_bytes();
+        for (half, word) in name.chunks_exact_mut(8).zip(&NAMES[usize::from(self.0)]) {
+            half.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
         }
         name
     }
@@ -82,6 +90,9 @@ impl fmt::Display for Thread {
 #[cfg(all(target_os = "linux", not(miri)))]
 fn own_name() -> Bytes {
     let mut name = [0; 16];
+    if super::confine::is_confined() {
+        return name;
+    }
     // SAFETY(F4): they take nothing and cannot fail.
     if unsafe { libc::gettid() == libc::getpid() } {
         // The system has the program's name for it.
@@ -93,7 +104,28 @@ fn own_name() -> Bytes {
     name
 }
 
-#[cfg(not(all(target_os = "linux", not(miri))))]
+#[cfg(all(target_vendor = "apple", not(miri)))]
+fn own_name() -> Bytes {
+    let mut whole = [0; 64];
+    // SAFETY(F4): it takes nothing and cannot fail.
+    if unsafe { libc::pthread_main_np() } != 0 {
+        // As on other systems; here it has no name.
+        whole[..4].copy_from_slice(b"main");
+    } else {
+        // SAFETY(F4): a place for so many bytes, which ends with a zero; on failure it stays empty.
+        unsafe { libc::pthread_getname_np(libc::pthread_self(), whole.as_mut_ptr().cast(), whole.len()) };
+    }
+    let mut name = [0; 16];
+    name[..15].copy_from_slice(&whole[..15]);
+    name
+}
+
+#[cfg(all(windows, not(miri)))]
+fn own_name() -> Bytes {
+    super::windows::thread_name()
+}
+
+#[cfg(any(miri, not(any(target_os = "linux", target_vendor = "apple", windows))))]
 fn own_name() -> Bytes {
     [0; 16]
 }
@@ -110,7 +142,7 @@ mod tests {
         };
         let (one, two) = (named("short"), named("a name that is longer than fifteen bytes"));
         assert_ne!(one.number(), two.number());
-        if cfg!(target_os = "linux") {
+        if KNOWN {
             assert_eq!(one.to_string(), format!("thread {} (short)", one.number()));
             assert_eq!(two.to_string(), format!("thread {} (a name that is )", two.number()));
         }

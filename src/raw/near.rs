@@ -5,12 +5,12 @@
 
 use super::bits;
 use super::explain::{Cause, Finding, explain};
+use super::find::Want;
 use super::layout::TypeInfo;
 use super::link::Link;
-use super::lookup::Want;
-use super::page::PagePtr;
+use super::page::Page;
 use super::slot::Phase;
-use super::thread::{SPACE, with_stay};
+use super::thread::SPACE;
 use std::ops::ControlFlow;
 
 /// Places and slots that one search looks at: some milliseconds at most.
@@ -33,6 +33,10 @@ pub(crate) enum Near {
     Off(u64),
     /// A live handle but for this bit.
     Bit(u64, u32),
+    /// What a double keeps of a live handle.
+    Double(u64),
+    /// A live handle but for some of its upper bits.
+    Cut(u64),
 }
 
 /// What a live handle is; `None` where it is not live (any more).
@@ -54,16 +58,22 @@ pub(crate) fn near(bits: u64) -> Option<Near> {
             return Some(Near::Upper(handle));
         }
     }
-    if lower == 0
-        && let Some(handle) = with_upper(upper)
-    {
-        return Some(Near::Upper(handle));
+    if lower == 0 {
+        if let Some(handle) = with_upper(upper) {
+            return Some(Near::Upper(handle));
+        }
     }
     if let Some(handle) = [bits.wrapping_sub(1), bits.wrapping_add(1)].into_iter().find(is_live) {
         return Some(Near::Off(handle));
     }
     if let Some(bit) = (1..u64::BITS).find(|bit| is_live(&(bits ^ 1 << bit))) {
         return Some(Near::Bit(bits ^ 1 << bit, bit));
+    }
+    if let Some(handle) = before_it_was_a_double(bits) {
+        return Some(Near::Double(handle));
+    }
+    if let Some(handle) = before_it_was_cut(bits) {
+        return Some(Near::Cut(handle));
     }
     usize::try_from(bits).ok().and_then(within)
 }
@@ -74,12 +84,7 @@ fn with_lower(lower: u32) -> Option<u64> {
     if !bits::is_well_formed(lower) {
         return None;
     }
-    [lower, lower | next].into_iter().find_map(|any| {
-        with_stay(any, || {
-            let page = SPACE.page(any)?;
-            live(page, bits::slot(any))
-        })
-    })
+    [lower, lower | next].into_iter().find_map(|any| live(SPACE.page(any), bits::slot(any)))
 }
 
 /// A live handle with these upper 32 bits: they are the generation, and the highest bit of the place.
@@ -90,8 +95,7 @@ fn with_upper(upper: u32) -> Option<u64> {
     }
     let mut left = STEPS;
     each_page(&mut left, |page, left| {
-        // SAFETY(I2): the stay keeps the page.
-        let slots = SPACE.ready(unsafe { page.header() }.place);
+        let slots = page.primed();
         for slot in 0..slots {
             match live(page, slot) {
                 Some(handle) if handle >> 32 == u64::from(upper) => return ControlFlow::Break(handle),
@@ -103,32 +107,52 @@ fn with_upper(upper: u32) -> Option<u64> {
     })
 }
 
-/// The handle of a slot, where it is live. The caller keeps the page.
-fn live(page: PagePtr, slot: u32) -> Option<u64> {
-    // SAFETY(I2): the caller keeps the page.
-    let header = unsafe { page.header() };
-    if slot >= SPACE.ready(header.place) {
+/// The live handle that is these bits as a double, which keeps the upper 53 of 63: the nearest of several.
+fn before_it_was_a_double(bits: u64) -> Option<u64> {
+    let lost = (u64::BITS - bits.leading_zeros()).saturating_sub(f64::MANTISSA_DIGITS);
+    if lost < 2 || bits % (1 << lost) != 0 {
         return None;
     }
-    // SAFETY(I2): as above; the slot is within it.
+    let nearest_first = (1..1_u64 << (lost - 1)).step_by(2);
+    let both = nearest_first.flat_map(|off| [bits.wrapping_sub(off), bits.wrapping_add(off)]);
+    both.into_iter().find(|handle| *handle as f64 == bits as f64 && finding(*handle).is_some())
+}
+
+/// The live handle that these bits are the lower ones of. Some bits of the generation must be left, or all small numbers would
+/// be meant.
+fn before_it_was_cut(bits: u64) -> Option<u64> {
+    const LEAST: u32 = 44;
+    if !bits::is_well_formed(bits) {
+        return None;
+    }
+    let handle = live(SPACE.page(bits), bits::slot(bits))?;
+    let kept = (handle ^ bits).trailing_zeros();
+    (kept >= LEAST && bits.checked_shr(kept) == Some(0)).then_some(handle)
+}
+
+/// The handle of a slot, if there is such a slot and it is live.
+fn live(page: &Page, slot: u32) -> Option<u64> {
+    if slot >= page.slots() {
+        return None;
+    }
+    // SAFETY(I2): the page has the slot, so it is installed.
     let state = unsafe { page.any_slot(Link::to(slot)) }.state();
-    (state.phase() == Phase::Live).then(|| header.handle(Link::to(slot), state.generation()))
+    // SAFETY(I2): as above.
+    (state.phase() == Phase::Live).then(|| unsafe { page.handle(Link::to(slot), state.generation()) })
 }
 
 /// What of haft's an address lies in.
 fn within(address: usize) -> Option<Near> {
     let mut left = STEPS;
     each_page(&mut left, |page, _| {
-        // SAFETY(I2): the stay keeps the page.
-        let header = unsafe { page.header() };
-        let info = header.info;
-        let page_at = page.as_ptr().addr();
-        let (bytes, front) =
-            info.page_layout(header.capacity).map_or((0, 0), |(layout, front)| (layout.size(), front));
-        if !(page_at - front..page_at - front + bytes).contains(&address) {
+        // SAFETY(I2): `each_page` shows installed ones.
+        let ((slots, layout), info) = unsafe { (page.extent(), page.named()) };
+        let slots = slots.addr().get();
+        let start = slots - layout.front;
+        if !(start..start + layout.bytes).contains(&address) {
             return ControlFlow::Continue(());
         }
-        let in_slot = address.checked_sub(page_at + info.slots).and_then(|offset| {
+        let in_slot = address.checked_sub(slots).and_then(|offset| {
             let value = (offset % info.stride).checked_sub(info.value)?;
             // A value without a size has an address, too.
             (value < info.size.max(1)).then_some((offset / info.stride) as u32)
@@ -140,13 +164,14 @@ fn within(address: usize) -> Option<Near> {
     })
 }
 
-/// Calls `each` with every page, which stays meanwhile, until it breaks or no steps are left.
-fn each_page<R>(left: &mut usize, mut each: impl FnMut(PagePtr, &mut usize) -> ControlFlow<R>) -> Option<R> {
-    for place in SPACE.used_places() {
+/// Calls `each` with every page, until it breaks or no steps are left.
+fn each_page<R>(
+    left: &mut usize,
+    mut each: impl FnMut(&'static Page, &mut usize) -> ControlFlow<R>,
+) -> Option<R> {
+    for page in SPACE.pages() {
         *left = left.checked_sub(1)?;
-        let any = bits::pack(0, place, 0);
-        let found = with_stay(any, || SPACE.page(any).map(|page| each(page, left)));
-        if let Some(ControlFlow::Break(found)) = found {
+        if let ControlFlow::Break(found) = each(page, left) {
             return Some(found);
         }
     }
@@ -171,14 +196,13 @@ mod tests {
         assert!(is_value(value) && is_value(value + 23));
         assert!(is_page(value - 1) && is_page(value + 24), "the states before and after it");
         // The slot behind it was never used.
-        let page = SPACE.page(handle.to_bits()).unwrap();
+        let page = SPACE.page(handle.to_bits());
         // SAFETY(I2): the handle is live.
-        let header = unsafe { page.header() };
-        assert!(is_page(value + header.info.stride));
-        let (layout, front) = header.info.page_layout(header.capacity).unwrap();
-        let start = page.as_ptr().addr() - front;
-        assert!(is_page(start) && is_page(start + layout.size() - 1));
-        assert!(!is_page(start - 1) && !is_page(start + layout.size()));
+        let ((slots, layout), info) = unsafe { (page.extent(), page.info()) };
+        assert!(is_page(value + info.stride));
+        let start = slots.addr().get() - layout.front;
+        assert!(is_page(start) && is_page(start + layout.bytes - 1));
+        assert!(!is_page(start - 1) && !is_page(start + layout.bytes));
         assert!(within(value & 0xFF).is_none());
         drop(guard);
         handle.delete();
@@ -196,7 +220,7 @@ mod tests {
         assert!(matches!(near(upper << 32), Some(Near::Upper(found)) if found >> 32 == upper));
         assert!(matches!(near(bits + 1), Some(Near::Off(found)) if found == bits));
         assert!(matches!(near(bits - 1), Some(Near::Off(found)) if found == bits));
-        for bit in [3, 13, 20, 33, 40, 63] {
+        for bit in [3, 13, 20, 33, 40, 62, 63] {
             let flipped = bits ^ 1 << bit;
             assert!(
                 matches!(near(flipped), Some(Near::Bit(found, at)) if found ^ 1 << at == flipped),
@@ -210,5 +234,33 @@ mod tests {
         handle.delete();
         assert!(finding(bits).is_none() && with_lower(lower as u32).is_none());
         assert!(with_upper(upper as u32) != Some(bits));
+    }
+    #[test]
+    fn s13_what_a_double_or_fewer_bits_leave_of_a_live_handle_is_told() {
+        // Enough that one is far from where its upper half would end.
+        let handles: Vec<_> = (0..700).map(|number| Handle::new(number as f32)).collect();
+        let bits =
+            handles.iter().map(|handle| handle.to_bits()).find(|bits| bits % (1 << 13) > 1024).unwrap();
+        let mut told = 0;
+        for kept in [47, 53, 56] {
+            let cut = bits & ((1 << kept) - 1);
+            // (Where one bit alone is missing, it is told so; where none is, there is nothing to tell.)
+            if (cut ^ bits).count_ones() > 1 {
+                assert!(matches!(near(cut), Some(Near::Cut(of)) if of == bits), "{kept} bits of {bits:#x}");
+                told += 1;
+            }
+        }
+        let double = bits as f64 as u64;
+        if (double ^ bits).count_ones() > 1 && double != bits + 1 && double != bits - 1 {
+            let found = near(double);
+            assert!(
+                matches!(found, Some(Near::Double(of)) if of as f64 == bits as f64),
+                "{bits:#x} as a double: {found:?}"
+            );
+            told += 1;
+        }
+        assert!(told > 0 || bits < 1 << 54, "{bits:#x}");
+        handles.iter().for_each(|handle| handle.delete());
+        assert!(before_it_was_a_double(double).is_none());
     }
 }

@@ -1,146 +1,181 @@
 //! The machinery as the safe shell uses it: typed, and with nothing left to promise.
 
-use super::copied;
+use super::at_exit::FirstUse;
+use super::bits;
 use super::create::Reservation;
-use super::entry::is_perpetual;
+use super::exhausted::Exhausted;
 use super::explain::{Finding, explain};
+use super::find::{NO_SET, Want};
 use super::held::Held;
-#[cfg(feature = "capi")]
+use super::history::NOWHERE;
 use super::layout::TypeInfo;
-use super::lookup::Want;
+use super::lookup;
+use super::operation;
+#[cfg(feature = "capi")]
+use super::set::UNLIMITED;
 use super::set::{Set, Totals};
-use super::shard::Exhausted;
-use super::site::{NO_SITE, Spot};
+use super::site::Spot;
 use super::survey::{self, Seen};
 use super::thread::{self, SPACE};
-use super::word::Word;
-use crate::sync::{AtomicPtr, Ordering};
-use std::any::TypeId;
+use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::num::NonZeroU64;
-use std::ptr::{self, NonNull};
+use std::ptr;
 
 /// What a removal did with the value: `true` where it is dropped, `false` where its last holder will drop it.
 pub(crate) type WasDropped = bool;
 
-/// A set of values of `T`, made when it is first needed, so that it can begin in a `static`.
+/// A registry of values of `T`. Its set is found when it is first needed, so it can begin in a `static`.
 #[derive(Debug)]
 pub(crate) struct Owner<T> {
+    /// The identity of the registry; one that no registry has until there is a set.
+    id: AtomicU64,
     set: AtomicPtr<Set>,
     limit: usize,
+    last_generation: u32,
+    /// For ever: nothing is removed when this is dropped.
+    perpetual: bool,
     /// Invariant: values go in and come out as the same type, and no lookup asks again.
     _values: PhantomData<fn(T) -> T>,
 }
 
-// SAFETY(I3): values are used (`Sync`) and dropped (`Send`) on whatever thread comes; the rest is shared by design.
+// SAFETY(I3): values are used (`Sync`) and dropped (`Send`) on whatever thread comes; the rest is shared by
+// design.
 unsafe impl<T: Send + Sync> Sync for Owner<T> {}
 // SAFETY(I3): as above.
 unsafe impl<T: Send + Sync> Send for Owner<T> {}
 
 impl<T: 'static> Owner<T> {
     pub(crate) const fn new(limit: usize) -> Self {
-        Self { set: AtomicPtr::new(ptr::null_mut()), limit, _values: PhantomData }
+        Self::narrow(limit, bits::MAX_GENERATION)
     }
 
-    /// A set for ever, of values that go by this name.
-    #[cfg(feature = "capi")]
-    pub(crate) fn named(name: &'static str) -> Self {
-        let info = Box::leak(Box::new(TypeInfo::named::<T>(name)));
-        let set = Box::leak(Box::new(Set::of(info, &SPACE, usize::MAX, true)));
-        Self { set: AtomicPtr::new(set), limit: usize::MAX, _values: PhantomData }
-    }
-
-    #[inline(always)]
-    fn existing(&self) -> Option<&Set> {
-        // SAFETY(I2): null or from `Box::into_raw` in `make`, and retired only when this is dropped. Acquire: its fields are
-        // visible; pairs with the exchange in `make`.
-        unsafe { self.set.load(Ordering::Acquire).as_ref() }
-    }
-
-    #[inline(always)]
-    fn set(&self) -> &Set {
-        match self.existing() {
-            Some(set) => set,
-            None => self.make(),
+    /// As [`Owner::new`], without handles of a higher generation than this.
+    pub(crate) const fn narrow(limit: usize, last_generation: u32) -> Self {
+        Self {
+            id: AtomicU64::new(NO_SET),
+            set: AtomicPtr::new(ptr::null_mut()),
+            limit,
+            last_generation,
+            perpetual: false,
+            _values: PhantomData,
         }
     }
 
+    /// A registry for ever, of values that go by this name.
+    #[cfg(feature = "capi")]
+    pub(crate) fn named(name: &'static str) -> Self {
+        let info = Box::leak(Box::new(TypeInfo::named::<T>(name)));
+        let set = Set::of(info, &SPACE, UNLIMITED);
+        let id = AtomicU64::new(set.id());
+        let set = AtomicPtr::new(ptr::from_ref(set).cast_mut());
+        Self {
+            id,
+            set,
+            limit: UNLIMITED,
+            last_generation: bits::MAX_GENERATION,
+            perpetual: true,
+            _values: PhantomData,
+        }
+    }
+
+    #[inline(always)]
+    fn existing(&self) -> Option<&'static Set> {
+        // SAFETY(I2): null, or from a reference to a set, and sets are never freed. Acquire (E2): its fields
+        // are visible; pairs with the exchange in `make`.
+        unsafe { self.set.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The set, for a creation.
     #[cold]
-    fn make(&self) -> &Set {
-        let new = Box::into_raw(Box::new(Set::new::<T>(&SPACE, self.limit, false)));
-        // Release: the fields come before the pointer. Acquire: somebody else's, where it was first.
-        let result = self.set.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire);
-        let set = match result {
+    #[inline(never)]
+    fn set(&self) -> &'static Set {
+        let set = match self.existing() {
+            Some(set) => set,
+            None => self.make(),
+        };
+        // Relaxed: who has a handle of this registry has created it after this, or was given it by who has.
+        self.id.store(set.id(), Ordering::Relaxed);
+        set
+    }
+
+    fn make(&self) -> &'static Set {
+        let new = Set::narrow(TypeInfo::of::<T>(), &SPACE, self.limit, self.last_generation);
+        let pointer = ptr::from_ref(new).cast_mut();
+        // Release (E2): the fields come before the pointer. Acquire (E2): somebody else's, if it was first.
+        match self.set.compare_exchange(ptr::null_mut(), pointer, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => new,
             Err(first) => {
-                // SAFETY(I2): nobody else has seen it.
-                drop(unsafe { Box::from_raw(new) });
-                first
+                new.unused();
+                // SAFETY(I2): as in `existing`.
+                unsafe { &*first }
             }
-        };
-        // SAFETY(I2): as in `existing`.
-        unsafe { &*set }
+        }
+    }
+
+    /// The identity of the registry.
+    #[inline(always)]
+    fn id(&self) -> u64 {
+        self.id.load(Ordering::Relaxed)
     }
 
     /// Creates a handle.
     #[inline(always)]
-    pub(crate) fn insert(&self, value: T, created: impl Spot) -> Result<NonZeroU64, (T, Exhausted)> {
-        // SAFETY(I2): the set has values of `T` and is borrowed.
-        unsafe { thread::insert(self.set(), value, created) }
+    pub(crate) fn insert(
+        &self,
+        value: T,
+        created: impl Spot,
+        first: FirstUse,
+    ) -> Result<NonZeroU64, (T, Exhausted)> {
+        // SAFETY(I2): the registry has values of `T` and is borrowed.
+        unsafe { operation::insert(self.id(), || self.set(), value, created, first) }
     }
 
     /// Creates a handle whose value comes later.
-    pub(crate) fn reserve(&self, created: impl Spot) -> Result<Reserved<'_, T>, Exhausted> {
+    pub(crate) fn reserve(&self, created: impl Spot, first: FirstUse) -> Result<Reserved<'_, T>, Exhausted> {
         // SAFETY(I2): the set has values of `T` and is borrowed.
-        let inner = unsafe { thread::reserve::<T>(self.set(), created) }?;
-        Ok(Reserved { inner, _value: PhantomData })
+        Ok(Reserved::new(unsafe { operation::reserve::<T>(self.set(), created, first) }?))
     }
 
-    /// What a handle must be to be one of this set's. A set that was never made has none.
+    /// What a handle must be to be one of this registry's.
     #[inline(always)]
     fn want(&self) -> Want {
-        Want::Set(self.existing().map_or(u64::MAX, |set| set.id))
+        Want::Set(self.id())
     }
 
     /// Looks a handle up.
-    #[inline]
     pub(crate) fn get(&self, handle: u64) -> Option<Held<T>> {
         self.get_or(handle, Some, || None)
+    }
+
+    /// Returns `true` if a handle is a live one of this registry.
+    #[inline]
+    pub(crate) fn contains(&self, handle: u64) -> bool {
+        lookup::is_live::<T>(&SPACE, handle, self.want())
     }
 
     /// As [`Owner::get`], with what to do then.
     #[inline(always)]
     pub(crate) fn get_or<R>(&self, handle: u64, found: impl Fn(Held<T>) -> R, or: impl FnOnce() -> R) -> R {
-        thread::get_or(handle, self.want(), |hold| found(Held::new(hold)), or)
-    }
-
-    /// Copies the word behind a handle, if nothing is in the way.
-    #[inline(always)]
-    pub(crate) fn copied(&self, handle: u64) -> Option<T>
-    where
-        T: Word,
-    {
-        // SAFETY(I2): the set is borrowed, and has values of `T`.
-        unsafe { copied::get(&SPACE, handle, self.want()) }
+        operation::get_or(handle, self.want(), |hold| found(Held::new(hold)), or)
     }
 
     /// Removes a handle.
     #[inline(always)]
     pub(crate) fn remove(&self, handle: u64, removed: impl Spot) -> Option<WasDropped> {
-        // SAFETY(I2): the set has values of `T` and is borrowed.
-        unsafe { thread::remove::<T>(handle, self.want(), removed) }
+        operation::remove::<T>(handle, self.want(), removed)
     }
 
     /// Removes a handle and moves its value out, unless somebody holds it.
     #[inline]
     pub(crate) fn take(&self, handle: u64, removed: impl Spot) -> Option<Option<T>> {
-        // SAFETY(I2): the set has values of `T` and is borrowed.
-        unsafe { thread::take::<T>(handle, self.want(), removed) }
+        operation::take::<T>(handle, self.want(), removed)
     }
 
     /// Why a handle is not a live one of this set.
     pub(crate) fn explain(&self, handle: u64) -> Finding {
-        explain(handle, Some(TypeId::of::<T>()), self.want())
+        explain(handle, Some(TypeInfo::of::<T>()), self.want())
     }
 
     /// Removes everything that is live now.
@@ -170,28 +205,30 @@ impl<T: 'static> Owner<T> {
 
 impl<T> Drop for Owner<T> {
     fn drop(&mut self) {
-        // Acquire: its fields are visible; pairs with the exchange in `make`.
-        let set = NonNull::new(self.set.load(Ordering::Acquire));
-        // SAFETY(I2): not retired yet.
-        if let Some(set) = set.filter(|set| !is_perpetual(unsafe { set.as_ref() }.id)) {
+        // Acquire (E2): its fields are visible; pairs with the exchange in `make`.
+        // SAFETY(I2): null, or from a reference to a set, and sets are never freed.
+        let set = unsafe { self.set.load(Ordering::Acquire).as_ref() };
+        if let Some(set) = set.filter(|_| !self.perpetual) {
             #[cfg(feature = "tracing")]
-            // SAFETY(I2): not retired yet.
-            let (name, had) = unsafe { (set.as_ref().info.name(), set.as_ref().totals()) };
-            // SAFETY(I2): from `Box::into_raw`, not perpetual, and nobody can use it any more.
-            unsafe { Set::retire(set, NO_SITE, &thread::with_any_record) };
+            let (name, had) = (set.info.name(), set.totals());
+            set.retire(NOWHERE, &thread::with_any_record);
             #[cfg(feature = "tracing")]
             super::trace::dropped(name, had.live(), had.deferred, had.created);
         }
     }
 }
 
-/// A handle that is disclosed before its value is there.
+/// A handle that is disclosed before its value is there. It belongs to its thread.
 pub(crate) struct Reserved<'a, T> {
-    inner: Reservation<'a>,
-    _value: PhantomData<fn(T) -> T>,
+    inner: ManuallyDrop<Reservation<'static>>,
+    _registry: PhantomData<(&'a Owner<T>, *const ())>,
 }
 
 impl<T: 'static> Reserved<'_, T> {
+    fn new(inner: Reservation<'static>) -> Self {
+        Self { inner: ManuallyDrop::new(inner), _registry: PhantomData }
+    }
+
     /// The handle.
     pub(crate) fn handle(&self) -> u64 {
         self.inner.handle()
@@ -199,40 +236,55 @@ impl<T: 'static> Reserved<'_, T> {
 
     /// Puts the value in.
     pub(crate) fn fill(self, value: T) -> u64 {
-        // SAFETY(I3): reserved in a set of `T`.
-        unsafe { self.inner.fill(value) }
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY(I3): reserved in a set of `T`; `this` is not used or dropped any more.
+        unsafe { ManuallyDrop::take(&mut this.inner).fill(value) }
     }
 }
 
+impl<T> Drop for Reserved<'_, T> {
+    fn drop(&mut self) {
+        // The thread may have another record by now, or none, where it is ending.
+        self.inner.belongs_to(thread::me());
+        // SAFETY(I8): it was not filled, and is dropped once.
+        unsafe { ManuallyDrop::drop(&mut self.inner) };
+    }
+}
+
+/// Creates a handle whose value comes later, in the default registry of `T`.
+pub(crate) fn reserve<T: Send + Sync + 'static>(
+    created: impl Spot,
+    first: FirstUse,
+) -> Result<Reserved<'static, T>, Exhausted> {
+    Ok(Reserved::new(operation::reserve_default::<T>(created, first)?))
+}
+
 /// Looks a handle up, in whatever registry of `T` it is.
-#[inline]
+#[cfg(test)]
 pub(crate) fn get<T: 'static>(handle: u64) -> Option<Held<T>> {
     get_or(handle, Some, || None)
+}
+
+/// Returns `true` if a handle is live, in whatever registry of `T` it is.
+#[inline]
+pub(crate) fn is_live<T: 'static>(handle: u64) -> bool {
+    lookup::is_live::<T>(&SPACE, handle, Want::Type)
 }
 
 /// As [`get`], with what to do then.
 #[inline(always)]
 pub(crate) fn get_or<T: 'static, R>(handle: u64, found: impl Fn(Held<T>) -> R, or: impl FnOnce() -> R) -> R {
-    thread::get_or(handle, Want::Type, |hold| found(Held::new(hold)), or)
-}
-
-/// Copies the word behind a handle, if it is in a registry that is never dropped and nothing else is in the way.
-#[inline(always)]
-pub(crate) fn copied<T: Word>(handle: u64) -> Option<T> {
-    // SAFETY(I2): no set is named.
-    unsafe { copied::get(&SPACE, handle, Want::Type) }
+    operation::get_or(handle, Want::Type, |hold| found(Held::new(hold)), or)
 }
 
 /// Removes a handle, in whatever registry of `T` it is.
 #[inline(always)]
 pub(crate) fn remove<T: 'static>(handle: u64, removed: impl Spot) -> Option<WasDropped> {
-    // SAFETY(I2): no set is named.
-    unsafe { thread::remove::<T>(handle, Want::Type, removed) }
+    operation::remove::<T>(handle, Want::Type, removed)
 }
 
 /// Removes a handle and moves its value out, in whatever registry of `T` it is.
 #[inline]
 pub(crate) fn take<T: 'static>(handle: u64, removed: impl Spot) -> Option<Option<T>> {
-    // SAFETY(I2): no set is named.
-    unsafe { thread::take::<T>(handle, Want::Type, removed) }
+    operation::take::<T>(handle, Want::Type, removed)
 }

@@ -1,10 +1,20 @@
 //! Where generations begin.
 
-/// The first generation of a slot in the first page at a place: random, in the lower half, so that every slot has at
-/// least 2^30 generations, and a handle of another process is hardly ever one of this process.
-pub(super) fn first_generation(seed: u64, slot: u32, last_generation: u32) -> u32 {
-    let half = (last_generation >> 1).max(1);
-    1 + (mix(seed ^ u64::from(slot)) % u64::from(half)) as u32
+/// Generations among which the slots of one page begin.
+const SPREAD: u32 = 1 << 12;
+
+/// Returns the highest first generation of the slots of one page, in fresh memory. Pages begin at random in
+/// the lower half of all generations, so a slot has at least half of them, and a handle of another process
+/// is hardly ever one of this process.
+pub(crate) fn highest_first(seed: u64, last_generation: u32) -> u32 {
+    1 + (mix(seed) % u64::from((last_generation >> 1).max(1))) as u32
+}
+
+/// Returns the first generation of a slot in fresh memory. The slots of a page begin close together, so that
+/// little is lost where the whole page goes on above the highest one of them.
+pub(crate) fn first_generation(seed: u64, slot: u32, highest_first: u32) -> u32 {
+    let below = mix(seed ^ u64::from(slot) << 32 | 1) % u64::from(SPREAD);
+    highest_first.saturating_sub(below as u32).max(1)
 }
 
 /// A permutation of 64-bit integers that looks random (the finaliser of splitmix64, Steele et al. 2014).

@@ -7,17 +7,21 @@
 //! A place in Rust is the address of its `Location`. Other languages have a file's name and a line; those are copied when they are first
 //! seen, since nobody can make a `Location`. The lowest bit of an entry, which is an address, tells the two apart.
 
+use super::history::{NO_SITE, NOWHERE, SITE};
 #[cfg(feature = "capi")]
 use crate::sync::AtomicU32;
 use crate::sync::{AtomicPtr, Ordering};
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 
-/// The number of no site.
-pub(crate) const NO_SITE: u32 = 0;
-
-/// Places in the table; the first is never used, so that a site's number is its place. Those that come when it is full go without a number.
+/// Places in the table; the first and the last are never used, so that a site's number is its place. Those that come when it is full go without a number.
 pub(crate) const SITES: usize = 1 << 16;
+
+const _: () = assert!(SITES as u64 == SITE + 1);
+
+/// Places that are looked at for one site. If others are in all of them it goes without a number, so that a
+/// program with more lines than there are places does not search the whole table each time.
+const PROBES: usize = 64;
 
 /// Marks the address of a [`Foreign`] one.
 const FOREIGN: usize = 1;
@@ -38,15 +42,15 @@ struct Foreign {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Site(NonNull<()>);
 
-// SAFETY(I7): it points to what is constant and never freed.
+// SAFETY(F6): it points to what is constant and never freed.
 unsafe impl Send for Site {}
-// SAFETY(I7): as above.
+// SAFETY(F6): as above.
 unsafe impl Sync for Site {}
 
 impl Site {
     /// The `Location`, where it is a place in Rust.
     pub(crate) fn location(self) -> Option<&'static Location<'static>> {
-        // SAFETY(I7): an entry without the mark is a `Location`'s address.
+        // SAFETY(F6): an entry without the mark is a `Location`'s address.
         (self.0.addr().get() & FOREIGN == 0).then(|| unsafe { self.0.cast().as_ref() })
     }
 
@@ -56,7 +60,7 @@ impl Site {
             return (location.file(), location.line(), Some(location.column()));
         }
         let foreign = self.0.as_ptr().map_addr(|address| address & !FOREIGN).cast::<Foreign>();
-        // SAFETY(I7): an entry with the mark is the address of one that was leaked.
+        // SAFETY(F6): an entry with the mark is the address of one that was leaked.
         let foreign: &'static Foreign = unsafe { &*foreign };
         (&foreign.file, foreign.line, None)
     }
@@ -122,7 +126,7 @@ impl Line<'_> {
     fn is(self, known: NonNull<()>) -> bool {
         let is_foreign = known.addr().get() & FOREIGN != 0;
         let foreign = known.as_ptr().map_addr(|address| address & !FOREIGN).cast::<Foreign>();
-        // SAFETY(I7): an entry with the mark is the address of one that was leaked.
+        // SAFETY(F6): an entry with the mark is the address of one that was leaked.
         is_foreign && unsafe { ((*foreign).key, (*foreign).line) == (self.key(), self.line) }
     }
 }
@@ -138,7 +142,7 @@ impl Spot for Line<'_> {
         };
         let free = |unused: NonNull<()>| {
             let foreign = unused.as_ptr().map_addr(|address| address & !FOREIGN).cast::<Foreign>();
-            // SAFETY(I7): the copy that was just made, which no entry has.
+            // SAFETY(F6): the copy that was just made, which no entry has.
             drop(unsafe { Box::from_raw(foreign) });
         };
         self.known().unwrap_or_else(|| search(self.start(), |known| self.is(known), copy, free))
@@ -147,7 +151,7 @@ impl Spot for Line<'_> {
     #[inline]
     fn known(self) -> Option<u32> {
         let start = self.start();
-        // Acquire (E11): what it points to is visible.
+        // Acquire (E2): what it points to is visible.
         let known = NonNull::new(TABLE[start].load(Ordering::Acquire))?;
         self.is(known).then_some(start as u32)
     }
@@ -191,7 +195,7 @@ fn index(key: usize) -> usize {
 
 /// The number of the entry that is the `same`. Where there is none one is made and put in; and freed, where another thread came first, or no place was left.
 ///
-/// Acquire, and Release where it is put in: what an entry points to is visible.
+/// Acquire, and Release where it is put in (E2): what an entry points to is visible.
 #[cold]
 #[inline(never)]
 fn search(
@@ -201,13 +205,14 @@ fn search(
     free: impl FnOnce(NonNull<()>),
 ) -> u32 {
     let mut made = None;
-    let mut found = NO_SITE;
-    for place in (0..SITES).map(|step| (start + step) % SITES).filter(|place| *place != NO_SITE as usize) {
+    let mut found = NOWHERE;
+    let places = (0..PROBES).map(|step| (start + step) % SITES);
+    for place in places.filter(|place| ![NO_SITE, NOWHERE].contains(&(*place as u32))) {
         let entry = &TABLE[place];
         let known = match NonNull::new(entry.load(Ordering::Acquire)) {
             Some(known) => known,
             None => {
-                // AcqRel, and Acquire where another thread was first: what an entry points to is visible.
+                // AcqRel, and Acquire (E2) where another thread was first: what an entry points to is visible.
                 let new = *made.get_or_insert_with(&make);
                 match entry.compare_exchange(
                     ptr::null_mut(),
@@ -233,16 +238,37 @@ fn search(
     found
 }
 
-/// The site with a number; `None` for 0.
+/// The site with a number; `None` for those that no line has.
 pub(crate) fn site(number: u32) -> Option<Site> {
-    let entry = TABLE.get(number as usize)?;
-    // Acquire: what it points to is visible.
+    // Not by `get`, for which Miri would look at the whole table.
+    let entry = if (number as usize) < SITES { &TABLE[number as usize] } else { return None };
+    // Acquire (E2): what it points to is visible.
     NonNull::new(entry.load(Ordering::Acquire)).map(Site)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s11_a_line_that_finds_no_place_is_looked_for_in_a_few_places_only() {
+        let start = SITES / 2;
+        let leaked = || NonNull::from(Box::leak(Box::new(*Location::caller()))).cast::<()>();
+        let free = |unused: NonNull<()>| {
+            // SAFETY(F6): the copy that was just made, which no entry has.
+            drop(unsafe { Box::from_raw(unused.as_ptr().cast::<Location<'static>>()) });
+        };
+        let looks = std::cell::Cell::new(0);
+        let other = |_| {
+            looks.set(looks.get() + 1);
+            false
+        };
+        let numbers: Vec<_> = (0..=PROBES).map(|_| search(start, other, leaked, free)).collect();
+        assert!(numbers.iter().all(|number| *number == NOWHERE || site(*number).is_some()));
+        assert_eq!(numbers[PROBES], NOWHERE, "other lines are in all its places");
+        looks.set(0);
+        assert_eq!((search(start, other, leaked, free), looks.get()), (NOWHERE, PROBES));
+    }
 
     #[test]
     fn s14_the_place_that_stands_for_no_site_is_never_used() {

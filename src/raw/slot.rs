@@ -3,58 +3,105 @@
 //! # The state word
 //!
 //! ```text
-//! 63  62        55 54               32 31 30            0
-//! +---+-----------+-------------------+---+---------------+
-//! | 0 |     0            |  next 14   | 0 | generation 31 |  VACANT
-//! | 0 | readers 8 |     holds 23      | 1 | generation 31 |  LIVE
-//! | 1 |          holds 31             | 0 | generation 31 |  CLOSED
-//! | 0 | 1 |         0                 | 0 | generation 31 |  RESERVED
-//! +---+-----------+-------------------+---+---------------+
+//! 63         54 53              32 31 30 29            0
+//! +-------------+------------------+--+--+--------------+
+//! |        0    |      next 14     | 0| 0|generation 30 |  VACANT
+//! |  reader 10  |     holds 22     | 1| 0|generation 30 |  LIVE
+//! | 1 |          holds 31          | 0| 0|generation 30 |  CLOSED
+//! | 0 | 1 |           0            | 0| 0|generation 30 |  RESERVED
+//! +-------------+------------------+--+--+--------------+
 //! ```
 //!
-//! So one comparison of 32 bits says whether a slot is live with a generation, and one of 64 whether nobody but its creator has to do with it.
+//! One comparison of 32 bits says whether a slot is live with a generation. Bit 30 is bit 63 of the
+//! handle, which is zero.
 //!
 //! | phase | value | generation | a lookup | who may change the word |
 //! |---|---|---|---|---|
-//! | `VACANT` (word 0: never used in this page) | none | the last issued | fails | the owner of the free list that it is in |
+//! | `VACANT` | none | the last issued; 0 in fresh memory | fails | the owner of the free list that it is in |
 //! | `RESERVED` | none yet | being issued | fails | the creator |
-//! | `LIVE` | there | issued | succeeds | creators never; holders add and give back holds, readers add their bit, one remover closes |
-//! | `CLOSED` | there until the last hold is back | issued | fails | whoever gives a hold back; the last frees |
+//! | `LIVE` | there | issued | succeeds | readers announce themselves, holders count, one remover closes |
+//! | `CLOSED` | there until the last hold is back | issued | fails | whoever gives a hold back; the last one frees |
 //!
 //! A lookup succeeds only on `LIVE` with its own generation, so a vacant slot rejects every
 //! generation, also the next one (I7). `next` is the [`Link`] to the next free slot, zero at the
 //! end. A slot whose generation is the last one is vacant and in no list: it is retired.
+//!
+//! # Who has looked
+//!
+//! A thread *announces* itself in the word before it publishes a live handle in one of its cells, so a
+//! remover knows whose cells to look at. The creator does so when it opens the slot, or later.
+//!
+//! | reader | means | whose cells a remover looks at |
+//! |---|---|---|
+//! | 0 | nobody has looked the handle up | nobody's |
+//! | 1 to 1,022 | the thread with the record of this number, less one | that record's |
+//! | 1,023 | several threads have | those of all records in use |
 
 use super::bits;
 use super::link::Link;
 use crate::sync::{AtomicU64, Ordering, Track, close};
 
-const LIVE: u64 = 1 << bits::GENERATION_BITS;
+const LIVE: u64 = 1 << 31;
 const CLOSED: u64 = 1 << 63;
 const RESERVED: u64 = 1 << 62;
 /// What the upper half counts in: a hold, or an index.
 const UPPER_SHIFT: u32 = 32;
 const ONE: u64 = 1 << UPPER_SHIFT;
-const READER_SHIFT: u32 = UPPER_SHIFT + 23;
+const READER_SHIFT: u32 = 54;
 const LIVE_HOLDS: u64 = (1 << (READER_SHIFT - UPPER_SHIFT)) - 1;
 const CLOSED_HOLDS: u64 = (1 << 31) - 1;
 
-/// Groups into which readers are hashed: one bit each in a live state word.
-pub(crate) const READER_GROUPS: u32 = 63 - READER_SHIFT;
+/// Who has looked a live handle up: a live word but for its generation and its holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reader(u64);
 
-/// The bit of a group of readers.
-pub(crate) const fn reader_bit(group: u32) -> u64 {
-    1 << (READER_SHIFT + group)
+impl Reader {
+    /// Nobody.
+    pub(crate) const NOBODY: Self = Self(LIVE);
+    /// More than one thread, or one whose record has a number too high to be named.
+    pub(crate) const SEVERAL: Self = Self(u64::MAX << READER_SHIFT | LIVE);
+
+    /// The thread that uses the record with this number.
+    pub(crate) const fn of(record: u32) -> Self {
+        if record as u64 + 1 < Self::SEVERAL.0 >> READER_SHIFT {
+            Self((record as u64 + 1) << READER_SHIFT | LIVE)
+        } else {
+            Self::SEVERAL
+        }
+    }
+
+    /// As it stands in the state word.
+    #[inline(always)]
+    pub(super) const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// What [`Reader::bits`] gave.
+    #[inline(always)]
+    pub(super) const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// The number of the record, if it is exactly one that can be named.
+    pub(crate) fn record(self) -> Option<u32> {
+        let number = (self.0 >> READER_SHIFT) as u32;
+        (self != Self::NOBODY && self != Self::SEVERAL).then(|| number - 1)
+    }
+
+    /// The word of a slot that is live with this handle, without counted holds, if this reader alone is
+    /// announced. Its lower half is that of every word that is live with the handle.
+    #[inline(always)]
+    pub(crate) const fn live(self, handle: u64) -> Live {
+        debug_assert!(handle & 1 == 1);
+        Live(bits::generation_and_sign(handle) | self.0)
+    }
 }
 
-/// The lower half of a word that is live with this generation.
-#[inline(always)]
-pub(crate) const fn live_half(generation: u32) -> u32 {
-    generation | LIVE as u32
-}
+/// What [`Reader::live`] makes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Live(u64);
 
-const _: () = assert!(READER_GROUPS == 8);
-const _: () = assert!(bits::GENERATION_BITS == 31);
+const _: () = assert!(bits::GENERATION_BITS == 30);
 
 /// What a slot is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,20 +123,19 @@ pub(crate) struct State(u64);
 impl State {
     /// `upper` is what the phase has above the generation: holds, or the next free slot.
     const fn new(generation: u32, phase: Phase, upper: u64) -> Self {
-        // The lower half is put together as such: in one instruction, for a live word.
-        let lower = if matches!(phase, Phase::Live) { live_half(generation) } else { generation };
         let phase = match phase {
-            Phase::Vacant | Phase::Live => 0,
+            Phase::Vacant => 0,
+            Phase::Live => LIVE,
             Phase::Closed => CLOSED,
             Phase::Reserved => RESERVED,
         };
-        Self(lower as u64 | phase | upper << UPPER_SHIFT)
+        Self(generation as u64 | phase | upper << UPPER_SHIFT)
     }
 
     /// The generation that was issued last, or is issued now.
     #[inline]
     pub(crate) const fn generation(self) -> u32 {
-        (self.0 & (LIVE - 1)) as u32
+        self.0 as u32 & bits::MAX_GENERATION
     }
 
     /// What the slot is doing.
@@ -106,41 +152,50 @@ impl State {
         }
     }
 
-    /// Whether the slot was never used in this page.
-    pub(crate) const fn is_untouched(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Live, with this very generation.
+    /// Vacant, and this generation was the last one, if there was any.
     #[inline]
-    const fn is_live(self, generation: u32) -> bool {
-        self.0 as u32 == generation | LIVE as u32
+    pub(crate) const fn is_vacant_after(self, generation: u32) -> bool {
+        matches!(self.phase(), Phase::Vacant) && self.generation() == generation
     }
 
-    /// Live, with the generation of this handle, whose bit 0 is where the live bit is in a word. (So what is no handle would match a word that is not live.)
-    #[inline(always)]
-    pub(crate) const fn is_live_as(self, handle: u64) -> bool {
-        debug_assert!(bits::is_well_formed(handle));
-        self.0 as u32 == bits::generation_and_bit(handle)
-    }
-
-    /// As [`State::is_live_as`], and quiet.
-    #[inline(always)]
-    pub(crate) const fn is_quietly_live_as(self, handle: u64) -> bool {
-        debug_assert!(bits::is_well_formed(handle));
-        self.0 == bits::generation_and_bit(handle) as u64
-    }
-
-    /// The groups of readers that have looked this handle up; meaningful when live.
+    /// Of the same handle, and live if that is.
     #[inline]
-    pub(crate) const fn readers(self) -> u32 {
-        (self.0 >> READER_SHIFT) as u32
+    pub(super) const fn is_like(self, other: Self) -> bool {
+        self.0 as u32 == other.0 as u32
     }
 
-    /// Whether a reader of the group with this bit has looked this handle up; meaningful when live.
+    /// Live, as the handle of that word is.
     #[inline(always)]
-    pub(crate) const fn has_reader(self, bit: u64) -> bool {
-        self.0 & bit != 0
+    pub(crate) const fn is_live_as(self, live: Live) -> bool {
+        self.0 as u32 == live.0 as u32
+    }
+
+    /// Live, without counted holds, and with the reader of that word alone.
+    #[inline(always)]
+    pub(crate) const fn is(self, live: Live) -> bool {
+        self.0 == live.0
+    }
+
+    /// Who has looked the handle up; meaningful when live.
+    #[inline(always)]
+    pub(crate) const fn reader(self) -> Reader {
+        Reader(self.0 & Reader::SEVERAL.0)
+    }
+
+    /// Returns `true` if this reader is announced in a live word: its remover will look at the
+    /// reader's cells.
+    #[inline(always)]
+    pub(crate) fn knows(self, reader: Reader) -> bool {
+        let announced = self.reader();
+        announced == reader || announced == Reader::SEVERAL
+    }
+
+    /// Live with the handle, without counted holds, and looked up by nobody but `me`.
+    #[inline(always)]
+    pub(crate) fn is_unshared(self, handle: u64, me: Reader) -> bool {
+        // Performance: without its generation, a live word that has no counted holds is its reader.
+        let reader = Reader(self.0 ^ bits::generation_and_sign(handle));
+        reader == me || reader == Reader::NOBODY
     }
 
     /// The counted holds.
@@ -153,21 +208,14 @@ impl State {
         }
     }
 
+    /// Closed, with one hold.
+    const fn is_last_hold(self) -> bool {
+        self.0 >> UPPER_SHIFT == (CLOSED | ONE) >> UPPER_SHIFT && self.0 & LIVE == 0
+    }
+
     /// Whether a live word has all the holds that it can have.
     pub(crate) const fn is_full(self) -> bool {
         self.holds() == LIVE_HOLDS
-    }
-
-    /// Nobody counts itself, and no other thread has looked the handle up; meaningful when live.
-    #[inline]
-    pub(crate) const fn is_quiet(self) -> bool {
-        self.0 >> UPPER_SHIFT == 0
-    }
-
-    /// Live with this generation, and quiet.
-    #[inline]
-    pub(crate) const fn quietly_live(generation: u32) -> Self {
-        Self::new(generation, Phase::Live, 0)
     }
 }
 
@@ -178,9 +226,6 @@ pub(crate) struct Slot {
     state: AtomicU64,
     /// Stands for the value in models.
     pub(crate) value: Track,
-    /// Is the value, where that is a word, in models.
-    #[cfg(haft_loom)]
-    pub(crate) word: AtomicU64,
 }
 
 #[cfg(not(haft_loom))]
@@ -188,13 +233,9 @@ const _: () = assert!(size_of::<Slot>() == 8);
 
 impl Slot {
     /// A slot that was never used.
+    #[cfg(any(test, haft_loom))]
     pub(crate) fn new() -> Self {
-        Self {
-            state: AtomicU64::new(0),
-            value: Track::new(),
-            #[cfg(haft_loom)]
-            word: AtomicU64::new(0),
-        }
+        Self { state: AtomicU64::new(0), value: Track::new() }
     }
 
     /// The state now. Acquire (E1, E6): what the state says about the value is visible after it.
@@ -205,7 +246,7 @@ impl Slot {
 
     // ---- the owner of the free list that the slot is in, or its creator ----
 
-    /// Makes an untouched slot a free one whose next generation is `first`.
+    /// Makes a slot of fresh memory a free one whose next generation is `first`.
     pub(crate) fn prime(&self, first: u32, next: Link) {
         self.state.store(State::new(first - 1, Phase::Vacant, next.bits()).0, Ordering::Relaxed);
     }
@@ -223,7 +264,6 @@ impl Slot {
     pub(crate) fn peek(&self) -> (u32, Link) {
         let state = State(self.state.load(Ordering::Relaxed));
         debug_assert_eq!(state.phase(), Phase::Vacant);
-        debug_assert!(state.generation() < bits::MAX_GENERATION);
         // A vacant word has nothing beside the two.
         (state.0 as u32 + 1, Link::from_bits(state.0 >> UPPER_SHIFT))
     }
@@ -235,10 +275,12 @@ impl Slot {
 
     /// Opens the slot to lookups; the value is in place. The creator calls it, once.
     ///
-    /// Release (E1): publishes the value; pairs with the loads in [`Slot::look`] and [`Slot::hold`].
+    /// The creator may announce itself, so that its own first lookup need not.
+    ///
+    /// Release (E1): publishes the value; pairs with the loads in [`Slot::state`] and [`Slot::hold`].
     #[inline]
-    pub(crate) fn open(&self, generation: u32) {
-        self.state.store(State::new(generation, Phase::Live, 0).0, Ordering::Release);
+    pub(crate) fn open(&self, generation: u32, creator: Reader) {
+        self.state.store(u64::from(generation) | creator.0, Ordering::Release);
     }
 
     /// Makes a popped or exclusively held slot vacant, linked to `next`.
@@ -249,39 +291,40 @@ impl Slot {
         self.state.store(State::new(generation, Phase::Vacant, next.bits()).0, Ordering::Release);
     }
 
-    /// As [`Slot::vacate`], from the lower half of the live word. The live bit is subtracted, so that all is one address's sum.
-    ///
-    /// Release: as there.
-    #[inline(always)]
-    pub(crate) fn vacate_live(&self, live: u32, next: Link) {
-        debug_assert!(live & LIVE as u32 != 0);
-        let vacant = (u64::from(live) + (next.bits() << UPPER_SHIFT)).wrapping_sub(LIVE);
-        self.state.store(vacant, Ordering::Release);
-    }
-
     // ---- lookups ----
 
-    /// Looks at the slot after a cell was published: the state if it is live with the generation of this handle.
+    /// Looks at the slot again after a cell was published. Returns `true` if it is live as before.
     ///
     /// `SeqCst` (E3): ordered after the publication; pairs with the close of a remover, which then
     /// sees the cell. Acquire (E1) is part of it.
     #[inline]
-    pub(crate) fn look(&self, handle: u64) -> Option<State> {
-        let state = State(self.state.load(Ordering::SeqCst));
-        state.is_live_as(handle).then_some(state)
+    pub(crate) fn look(&self, live: Live) -> bool {
+        State(self.state.load(Ordering::SeqCst)).is_live_as(live)
     }
 
-    /// Adds a group of readers to a live word, so that the remover looks at that group's cells.
+    /// As [`Slot::announce`], if nobody is announced in the live word `seen`, and it has not changed.
+    #[inline(always)]
+    pub(crate) fn announce_first(&self, seen: State, reader: Reader) -> bool {
+        seen.reader() == Reader::NOBODY && close(&self.state, seen.0, seen.0 | reader.0).is_ok()
+    }
+
+    /// Announces a reader in a live word, so that a remover looks at its cells. Returns `false` if the
+    /// handle is not live any more; nothing is written then.
     ///
-    /// `false` where the handle is not live any more. `SeqCst` (E3) as for [`Slot::look`]: a success is
-    /// before the close, which therefore sees the bit, and the cell that was published before it.
+    /// `SeqCst` (E3): it comes before the close, which therefore sees it.
     #[cold]
-    pub(crate) fn join(&self, generation: u32, bit: u64) -> bool {
+    #[inline(never)]
+    pub(crate) fn announce(&self, handle: u64, reader: Reader) -> bool {
+        let live = reader.live(handle);
         // Relaxed: the exchange decides.
         let mut state = State(self.state.load(Ordering::Relaxed));
-        while state.is_live(generation) {
-            let joined = state.0 | bit;
-            match close(&self.state, state.0, joined) {
+        while state.is_live_as(live) {
+            if state.knows(reader) {
+                return true;
+            }
+            let first = state.reader() == Reader::NOBODY;
+            let announced = state.0 | if first { reader } else { Reader::SEVERAL }.0;
+            match close(&self.state, state.0, announced) {
                 Ok(_) => return true,
                 Err(now) => state = State(now),
             }
@@ -291,12 +334,13 @@ impl Slot {
 
     /// Takes a counted hold on a live handle.
     ///
-    /// `None` where it is not live, `Some(false)` where all 8,388,607 holds are taken: the count never
+    /// `None` where it is not live, `Some(false)` where all 4,194,303 holds are taken: the count never
     /// runs over into its neighbour. Acquire (E1): the value is visible to the holder.
-    pub(crate) fn hold(&self, generation: u32) -> Option<bool> {
+    pub(crate) fn hold(&self, handle: u64) -> Option<bool> {
+        let live = Reader::NOBODY.live(handle);
         // Relaxed: the exchange decides, and it alone makes a holder.
         let mut state = State(self.state.load(Ordering::Relaxed));
-        while state.is_live(generation) {
+        while state.is_live_as(live) {
             if state.is_full() {
                 return Some(false);
             }
@@ -348,28 +392,21 @@ impl Slot {
     pub(crate) fn give_back(&self) -> bool {
         let before = State(self.state.fetch_sub(ONE, Ordering::AcqRel));
         debug_assert!(before.holds() > 0);
-        before.phase() == Phase::Closed && before.holds() == 1
-    }
-
-    // ---- copies of words ----
-
-    /// Whether a slot that was live as this handle is so still, after its word was copied. Relaxed: the copy has it ordered (E15).
-    #[inline(always)]
-    pub(crate) fn is_still_live_as(&self, handle: u64) -> bool {
-        State(self.state.load(Ordering::Relaxed)).is_live_as(handle)
+        before.is_last_hold()
     }
 
     // ---- removal ----
 
-    /// Closes the slot: of all callers for one generation exactly one gets the last live state (S4).
+    /// Closes the slot: of all callers for one handle exactly one gets the last live state (S4).
     ///
     /// The winner owns one hold, so that nobody else can be the last one while it looks at the cells.
     #[inline]
-    pub(crate) fn close(&self, generation: u32) -> Option<State> {
+    pub(crate) fn close(&self, handle: u64) -> Option<State> {
+        let live = Reader::NOBODY.live(handle);
         // Relaxed: the exchange decides.
         let mut state = State(self.state.load(Ordering::Relaxed));
-        while state.is_live(generation) {
-            let closed = State::new(generation, Phase::Closed, state.holds() + 1);
+        while state.is_live_as(live) {
+            let closed = State::new(state.generation(), Phase::Closed, state.holds() + 1);
             match close(&self.state, state.0, closed.0) {
                 Ok(_) => return Some(state),
                 Err(now) => state = State(now),
@@ -378,12 +415,23 @@ impl Slot {
         None
     }
 
-    /// As [`Slot::close`], by the owner of a biased page, who has found the slot quiet and said what it intends (E13).
+    /// Closes a slot in one step from the live word `seen`, whose value the caller alone can have: the
+    /// slot is the caller's then. Returns `false` if the word has changed.
     ///
-    /// Relaxed: the end of the intent, which follows, publishes it (E13).
-    #[inline]
-    pub(crate) fn close_plainly(&self, generation: u32) {
-        self.state.store(State::new(generation, Phase::Closed, 1).0, Ordering::Relaxed);
+    /// `SeqCst` (E3): whoever announces itself later does so on a word that is closed, and fails.
+    #[inline(always)]
+    pub(crate) fn close_unshared(&self, seen: State) -> bool {
+        let closed = State::new(seen.generation(), Phase::Closed, 1);
+        close(&self.state, seen.0, closed.0).is_ok()
+    }
+
+    /// As [`Slot::close_unshared`] of a handle whose value needs no drop: the slot is vacant at once, linked
+    /// to `next`, and still the caller's until it is in a list.
+    #[inline(always)]
+    pub(crate) fn vacate_unshared(&self, seen: State, handle: u64, next: Link) -> bool {
+        // (Bit 63 of a handle that is live is zero.)
+        let vacant = bits::generation_and_sign(handle) | next.bits() << UPPER_SHIFT;
+        close(&self.state, seen.0, vacant).is_ok()
     }
 
     /// Whether the caller's hold is the only one left on a closed slot.
@@ -393,7 +441,7 @@ impl Slot {
     pub(crate) fn is_alone(&self) -> bool {
         let state = State(self.state.load(Ordering::Acquire));
         debug_assert_eq!(state.phase(), Phase::Closed);
-        state.holds() == 1
+        state.is_last_hold()
     }
 
     /// Adds a hold to a closed slot on behalf of a reader whose cell is about to be converted (E4).
@@ -422,49 +470,79 @@ mod tests {
         bits::pack(generation, 3, 5)
     }
 
+    /// Whoever has looked it up.
+    fn live(generation: u32) -> Live {
+        Reader::of(7).live(handle(generation))
+    }
+
     #[test]
     fn i7_a_vacant_slot_rejects_every_generation_also_the_next() {
         let slot = slot();
         slot.prime(7, Link::END);
         for generation in 0..16 {
-            assert!(slot.look(handle(generation)).is_none());
-            assert!(slot.hold(generation).is_none());
-            assert!(slot.close(generation).is_none());
-            assert!(!slot.join(generation, reader_bit(0)));
+            assert!(!slot.look(live(generation)));
+            assert!(slot.hold(handle(generation)).is_none());
+            assert!(slot.close(handle(generation)).is_none());
+            assert!(!slot.announce(handle(generation), Reader::of(3)));
         }
         slot.reserve(7);
-        assert!(slot.look(handle(7)).is_none());
-        slot.open(7);
-        assert!(slot.look(handle(7)).is_some());
-        assert!(slot.look(handle(6)).is_none() && slot.look(handle(8)).is_none());
-        assert!(slot.state().is_quietly_live_as(handle(7)) && !slot.state().is_quietly_live_as(handle(6)));
+        assert!(!slot.look(live(7)));
+        slot.open(7, Reader::NOBODY);
+        assert!(slot.look(live(7)));
+        assert!(!slot.look(live(6)) && !slot.look(live(8)));
+        assert!(slot.state().is_live_as(live(7)) && !slot.state().is_live_as(live(6)));
+    }
+
+    #[test]
+    fn s3_a_negative_integer_is_no_live_handle_whatever_is_tried() {
+        let slot = slot();
+        slot.prime(7, Link::END);
+        slot.open(7, Reader::NOBODY);
+        let negative = handle(7) | 1 << 63;
+        let live = Reader::NOBODY.live(negative);
+        assert!(!slot.state().is_live_as(live) && !slot.state().is(live) && !slot.look(live));
+        assert!(!slot.state().is_unshared(negative, Reader::NOBODY));
+        assert!(slot.hold(negative).is_none() && slot.close(negative).is_none());
+        assert!(!slot.announce(negative, Reader::of(3)));
+        assert!(slot.state().is(Reader::NOBODY.live(handle(7))));
     }
 
     #[test]
     fn i4_holds_stop_at_their_limit_and_never_run_over() {
         let slot = slot();
         slot.prime(1, Link::END);
-        slot.open(1);
+        slot.open(1, Reader::NOBODY);
         let almost = State::new(1, Phase::Live, LIVE_HOLDS - 1);
         slot.state.store(almost.0, Ordering::Relaxed);
-        assert_eq!(slot.hold(1), Some(true));
-        assert_eq!(slot.hold(1), Some(false));
+        assert_eq!(slot.hold(handle(1)), Some(true));
+        assert_eq!(slot.hold(handle(1)), Some(false));
         assert!(!slot.hold_again());
         let state = slot.state();
-        assert_eq!((state.generation(), state.phase(), state.readers()), (1, Phase::Live, 0));
-        // Closing gives the holds eight more bits, so converting cells cannot run over either.
-        let before = slot.close(1).unwrap();
+        assert_eq!((state.generation(), state.phase(), state.reader()), (1, Phase::Live, Reader::NOBODY));
+        // Closing gives the holds nine more bits, so converting cells cannot run over either.
+        let before = slot.close(handle(1)).unwrap();
         assert_eq!(before.holds(), LIVE_HOLDS);
         assert_eq!(slot.state().holds(), LIVE_HOLDS + 1);
         assert!(slot.hold_again());
     }
 
     #[test]
+    fn i4_a_hold_of_a_live_word_is_never_the_last_whoever_is_announced() {
+        for record in 0..1024 {
+            let slot = slot();
+            slot.prime(1, Link::END);
+            slot.open(1, Reader::of(record));
+            assert_eq!(slot.hold(handle(1)), Some(true));
+            assert!(!slot.give_back(), "the value would be dropped while it is live");
+        }
+    }
+
+    #[test]
     fn i4_holds_of_a_closed_word_stop_also_where_a_remover_has_gone_past_their_limit() {
         let slot = slot();
         slot.prime(1, Link::END);
-        slot.open(1);
-        assert!(slot.close(1).is_some());
+        slot.open(1, Reader::NOBODY);
+        assert!(slot.close(handle(1)).is_some());
         slot.state.store(State::new(1, Phase::Closed, CLOSED_HOLDS / 2 - 1).0, Ordering::Relaxed);
         assert!(slot.hold_again());
         assert!(!slot.hold_again());
@@ -476,15 +554,34 @@ mod tests {
     fn s4_one_close_wins_and_the_last_hold_is_told() {
         let slot = slot();
         slot.prime(3, Link::END);
-        slot.open(3);
-        assert_eq!(slot.hold(3), Some(true));
-        assert!(slot.join(3, reader_bit(5)));
-        let before = slot.close(3).unwrap();
-        assert_eq!((before.readers(), before.holds()), (1 << 5, 1));
-        assert!(slot.close(3).is_none());
+        slot.open(3, Reader::NOBODY);
+        assert_eq!(slot.hold(handle(3)), Some(true));
+        assert!(slot.announce(handle(3), Reader::of(5)));
+        let before = slot.close(handle(3)).unwrap();
+        assert_eq!((before.reader().record(), before.holds()), (Some(5), 1));
+        assert!(slot.close(handle(3)).is_none());
         assert!(!slot.is_alone());
         assert!(!slot.give_back());
         assert!(slot.is_alone());
         assert!(slot.give_back());
+    }
+
+    #[test]
+    fn e3_the_first_reader_is_named_and_the_second_makes_it_several() {
+        let slot = slot();
+        slot.prime(3, Link::END);
+        slot.open(3, Reader::NOBODY);
+        let (one, two) = (Reader::of(0), Reader::of(1021));
+        assert_ne!(one, two);
+        assert!(slot.state().is_unshared(handle(3), one) && !slot.state().knows(one));
+        assert!(!slot.state().is_unshared(handle(4), one));
+        assert!(slot.announce(handle(3), two));
+        assert!(slot.state().knows(two) && !slot.state().knows(one));
+        assert!(slot.state().is_unshared(handle(3), two) && !slot.state().is_unshared(handle(3), one));
+        assert!(slot.announce(handle(3), one));
+        assert!(slot.state().knows(one) && slot.state().knows(two) && slot.state().knows(Reader::of(9)));
+        assert!(!slot.state().is_unshared(handle(3), one));
+        assert_eq!((slot.state().reader(), slot.state().reader().record()), (Reader::SEVERAL, None));
+        assert_eq!((Reader::of(1022), two.record()), (Reader::SEVERAL, Some(1021)));
     }
 }

@@ -1,15 +1,14 @@
 //! Walking over what is live, while everything else goes on.
 
-use super::bits;
-use super::cells::Record;
-use super::clock::Moment;
+use super::clock::{self, Moment};
+use super::history::{NO_SITE, Sites};
 use super::link::Link;
 use super::name::Thread;
-use super::page::PagePtr;
+use super::page::Page;
+use super::record::Record;
 use super::set::Set;
-use super::site::NO_SITE;
 use super::slot::{Phase, Slot, State};
-use super::thread::{SPACE, me, with_stay};
+use super::thread::{SPACE, me};
 use std::time::Duration;
 
 /// One handle that was live, or removed and still held, when the walk came by.
@@ -47,52 +46,43 @@ pub(crate) fn of_process(each: impl FnMut(&'static str, usize, Seen)) {
 /// What was created by this thread, or by an ended one whose shards it has adopted: as [`of_process`]. Nothing, where the thread has no shard.
 pub(crate) fn of_this_thread(each: impl FnMut(&'static str, usize, Seen)) {
     let me = me();
-    of_pages(|owner| me.is_some_and(|me| std::ptr::eq(me, owner)), each);
+    // SAFETY(I2): these are installed.
+    of_pages(|page| me.is_some_and(|me: &Record| unsafe { page.is_owned_by(me) }), each);
 }
 
 /// The pages of the owners that are asked for.
-fn of_pages(of_interest: impl Fn(&Record) -> bool, mut each: impl FnMut(&'static str, usize, Seen)) {
-    for place in SPACE.used_places() {
-        let any = bits::pack(0, place, 0);
-        with_stay(any, || {
-            if let Some(page) = SPACE.page(any) {
-                // SAFETY(I2): the stay keeps the page.
-                let header = unsafe { page.header() };
-                if of_interest(header.owner) {
-                    let info = header.info;
-                    of_page(page, &mut |found| each(info.name(), info.size, found));
-                }
-            }
-        });
+fn of_pages(is_asked_for: impl Fn(&Page) -> bool, mut each: impl FnMut(&'static str, usize, Seen)) {
+    for page in SPACE.pages().filter(|page| is_asked_for(page)) {
+        // SAFETY(I2): these are installed.
+        let info = unsafe { page.named() };
+        of_page(page, &mut |found| each(info.name(), info.size, found));
     }
 }
 
-/// The caller keeps the page.
-fn of_page(page: PagePtr, each: &mut dyn FnMut(Seen)) {
-    // SAFETY(I2): the caller keeps the page.
-    let header = unsafe { page.header() };
+/// The page is installed.
+fn of_page(page: &Page, each: &mut dyn FnMut(Seen)) {
     let moment = Moment::now();
     let visit = |index, slot: &Slot, before: State| {
-        // SAFETY(I2): the caller keeps the page; the slot is ready.
-        let sites = unsafe { page.history(Link::to(index)) }.sites();
-        let state = slot.state();
-        // Between the two looks the slot may have changed hands; then it is neither the one nor the other. (E11)
+        // SAFETY(I2): installed, and it has the slot.
+        let (state, sites) = unsafe { page.history(Link::to(index)) }.with_state(slot);
+        // Between the two looks the slot may have changed hands; then it is neither the one nor the other.
         if (state.generation(), state.phase()) != (before.generation(), before.phase()) {
             return;
         }
-        // Where the creator or the remover is between its two stores, the sites are those of what came before.
         let held = state.phase() == Phase::Closed;
-        let whole = held == (sites.removed != 0);
+        // Not where the slot has changed since, or the remover is between its two stores.
+        let whole = sites != Sites::NONE && held == (sites.removed() != NO_SITE);
         each(Seen {
-            handle: header.handle(Link::to(index), state.generation()),
-            created: if held || whole { sites.created } else { NO_SITE },
-            removed: if held { sites.removed } else { NO_SITE },
+            // SAFETY(I2): as above.
+            handle: unsafe { page.handle(Link::to(index), state.generation()) },
+            created: sites.created(),
+            removed: sites.removed(),
             held,
             holders: if held { state.holds() } else { 0 },
-            thread: Thread::of(sites.thread).filter(|_| whole),
-            age: whole.then(|| moment.since(sites.time)),
+            thread: Thread::of(sites.thread()).filter(|_| whole),
+            age: (whole && clock::IS_THERE).then(|| moment.since(sites.time())),
         });
     };
-    // SAFETY(I2): the caller keeps the page.
-    unsafe { header.for_each_taken(page, visit) };
+    // SAFETY(I2): the caller's promise.
+    unsafe { page.for_each_taken(visit) };
 }

@@ -16,25 +16,24 @@
 //! run before and after it. So an id alone never makes an owner (I6): a thread that finds its record still claimed by
 //! another, or its own id gone, creates in the common shard.
 
-use super::cells::Record;
 use super::clock;
-use super::create;
-use super::defaults::default_set;
 use super::exit;
+use super::fork;
 use super::history::{self, Mark};
+use super::hook::Hook;
 use super::layout::{TypeInfo, hash_of};
-use super::lookup::{self, Hold, Want};
+use super::lookup;
 use super::name;
-use super::page::{PagePtr, Popped};
+use super::page::Page;
+use super::pin;
+use super::record::Record;
 use super::set::Set;
-use super::shard::{Exhausted, Shard};
-use super::site::Spot;
+use super::shard::Shard;
 use super::space::Space;
-use crate::sync::thread_local;
+use crate::sync::{forks, thread_local};
 use std::cell::Cell;
-use std::num::NonZeroU64;
 use std::panic::catch_unwind;
-use std::ptr::NonNull;
+use std::ptr;
 use thread_local::ThreadLocal;
 
 /// The handle space of this process.
@@ -49,16 +48,16 @@ const PAGES: usize = 16;
 enum Nothing {}
 
 /// The thread's own; plain cells without a destructor, so it is there from the first to the last instruction.
-struct Local {
+pub(super) struct Local {
     record: Cell<Option<&'static Record>>,
     bound: Cell<bool>,
     ended: Cell<bool>,
     /// Its number where it stands in marks; 0 before it has one, and where none was left.
     who: Cell<u64>,
-    /// Current pages by the set's identity. Only valid while bound.
-    by_set: [Cell<(u64, PagePtr)>; PAGES],
+    /// Current pages by the registry's identity; 0, which none has, without a page. Only valid while bound.
+    by_set: [Cell<(u64, *const Page)>; PAGES],
     /// Current pages of default registries by the type's description; that of [`Nothing`] without a page. Only valid while bound.
-    by_type: [Cell<(&'static TypeInfo, PagePtr)>; PAGES],
+    by_type: [Cell<(&'static TypeInfo, *const Page)>; PAGES],
 }
 
 thread_local! {
@@ -68,8 +67,8 @@ thread_local! {
             bound: Cell::new(false),
             ended: Cell::new(false),
             who: Cell::new(0),
-            by_set: [const { Cell::new((0, PagePtr::NONE)) }; PAGES],
-            by_type: [const { Cell::new((TypeInfo::of::<Nothing>(), PagePtr::NONE)) }; PAGES],
+            by_set: [const { Cell::new((0, ptr::null())) }; PAGES],
+            by_type: [const { Cell::new((TypeInfo::of::<Nothing>(), ptr::null())) }; PAGES],
         }
     };
 
@@ -85,12 +84,18 @@ impl Drop for Sentinel {
     }
 }
 
+/// What else is done when a thread ends that has used handles. It still has its record then, and no shard.
+pub(crate) static AT_END: Hook<()> = Hook::new();
+
 /// The thread ends: it gives its record up, and has none of its own any more.
 fn end() {
     let local = local();
     local.ended.set(true);
     local.bound.set(false);
     local.forget_pages();
+    if let Some(leave) = AT_END.get() {
+        leave(&());
+    }
     if let Some(record) = local.record.take() {
         lookup::disclaim(&SPACE, record);
     }
@@ -100,8 +105,29 @@ unsafe extern "C" fn end_of_thread(_: *mut std::ffi::c_void) {
     end();
 }
 
+/// After a fork, handles are created in other pages (S19).
+fn forget_pages() {
+    local().forget_pages();
+}
+
+/// In a child, of all threads only this one goes on (S12).
+fn outlive_the_others() {
+    forget_pages();
+    SPACE.all_records().for_each(Record::outlive);
+}
+
+/// In a child whose handlers have not come to haft's own yet, does what that does.
+pub(super) fn notice_fork() {
+    if forks::is_new_child() && forks::begin_anew() {
+        outlive_the_others();
+    }
+}
+
 /// Sees to it that [`end`] is called: `false` where it is too late for that.
 fn watch() -> bool {
+    // Before anything is registered that calls it.
+    pin::library();
+    fork::watch(forget_pages, outlive_the_others);
     let watched = SENTINEL.try_with(|_| ()).is_ok();
     if watched {
         exit::watch(end_of_thread);
@@ -110,13 +136,37 @@ fn watch() -> bool {
 }
 
 impl Local {
-    fn forget_pages(&self) {
-        self.by_set.iter().for_each(|entry| entry.set((0, PagePtr::NONE)));
-        self.by_type.iter().for_each(|entry| entry.set((TypeInfo::of::<Nothing>(), PagePtr::NONE)));
+    /// The current page of the default registry of `T`, if it is remembered.
+    #[inline(always)]
+    pub(super) fn page_of<T: 'static>(&self) -> Option<&'static Page> {
+        let (info, page) = self.by_type[type_index::<T>()].get();
+        // SAFETY(I2): the description of a type that has values was remembered with a page.
+        info.is_of::<T>().then(|| unsafe { &*page })
     }
 
-    fn remember(&self, set: &Set, page: Option<PagePtr>) {
-        self.by_set[set_index(set)].set(page.map_or((0, PagePtr::NONE), |page| (set.id, page)));
+    /// The current page of the registry with this identity, if it is remembered.
+    #[inline(always)]
+    pub(super) fn page_in(&self, id: u64) -> Option<&'static Page> {
+        debug_assert!(id != 0);
+        let (of, page) = self.by_set[set_index(id)].get();
+        // SAFETY(I2): the identity of a registry was remembered with a page.
+        (of == id).then(|| unsafe { &*page })
+    }
+
+    fn forget_pages(&self) {
+        self.by_set.iter().for_each(|entry| entry.set((0, ptr::null())));
+        self.by_type.iter().for_each(|entry| entry.set((TypeInfo::of::<Nothing>(), ptr::null())));
+    }
+
+    pub(super) fn remember(&self, set: &Set, page: Option<&'static Page>) {
+        let entry = page.map_or((0, ptr::null()), |page| (set.id(), ptr::from_ref(page)));
+        self.by_set[set_index(set.id())].set(entry);
+    }
+
+    pub(super) fn remember_default<T: 'static>(&self, set: &Set, page: Option<&'static Page>) {
+        let nothing = (TypeInfo::of::<Nothing>(), ptr::null());
+        let entry = page.map_or(nothing, |page| (set.info, ptr::from_ref(page)));
+        self.by_type[type_index::<T>()].set(entry);
     }
 
     /// Claims a record for this thread's cells. `None` where the thread is ending.
@@ -140,7 +190,8 @@ impl Local {
         // gone has no shard.
         let record = match BOUND.get() {
             Some(record) => *record,
-            None => match catch_unwind(|| *BOUND.get_or(|| SPACE.add_record())) {
+            // No fork meanwhile: a child could never take `thread_local`'s own lock.
+            None => match catch_unwind(|| (forks::Held::new(), *BOUND.get_or(|| SPACE.add_record())).1) {
                 Ok(record) => record,
                 Err(_) => {
                     self.ended.set(true);
@@ -172,19 +223,22 @@ impl Local {
 
     /// What will be remembered of this thread at a line.
     #[inline(always)]
-    fn mark(&self, site: u32) -> Mark {
+    pub(super) fn mark(&self, site: u32) -> Mark {
         u64::from(site) | history::stamp(self.who.get())
     }
 
     /// This thread's shard of a set, made where there is none yet. `None` where the thread cannot have one.
     #[cold]
-    fn shard<'s>(&self, set: &'s Set) -> Option<&'s Shard> {
+    pub(super) fn shard(&self, set: &'static Set) -> Option<&'static Shard> {
         let record = if self.bound.get() { self.record.get() } else { self.bind() }?;
         // The id may be gone or somebody else's by now; the claim is not.
-        if !BOUND.get().is_some_and(|bound| std::ptr::eq(*bound, record)) {
+        if !BOUND.get().is_some_and(|bound| ptr::eq(*bound, record)) {
             return None;
         }
-        Some(set.shards.get_or(|| Box::new(Shard::new(NonNull::from(set), record))))
+        let shard = *set.shards.get_or(|| set.new_shard(record));
+        // SAFETY(I6): this thread has claimed the shard's record.
+        unsafe { shard.begin_anew_after_fork() };
+        Some(shard)
     }
 }
 
@@ -212,7 +266,7 @@ impl Drop for Borrowed {
 }
 
 #[cold]
-fn with_borrowed<R>(local: &Local, operation: impl FnOnce(&'static Record) -> R) -> R {
+pub(super) fn with_borrowed<R>(local: &Local, operation: impl FnOnce(&'static Record) -> R) -> R {
     if let Some(record) = local.enrol() {
         return operation(record);
     }
@@ -223,10 +277,10 @@ fn with_borrowed<R>(local: &Local, operation: impl FnOnce(&'static Record) -> R)
 
 /// This thread's own. A function and not a closure, so that the fast paths are inlined as a whole.
 #[inline(always)]
-fn local<'a>() -> &'a Local {
-    // SAFETY(I6): it has no destructor, so it is there as long as its thread runs, and a reference to it cannot leave the thread: it is
-    // neither `Sync` nor given away by this module.
-    LOCAL.with(|local| unsafe { &*std::ptr::from_ref(local) })
+pub(super) fn local<'a>() -> &'a Local {
+    // SAFETY(F3): it has no destructor, so it is there as long as its thread runs. A reference to it cannot
+    // leave the thread: it is neither `Sync` nor given away by this module.
+    LOCAL.with(|local| unsafe { &*ptr::from_ref(local) })
 }
 
 /// Runs an operation with the record that this thread has claimed, or claims for the call.
@@ -255,314 +309,9 @@ pub(crate) fn has_shards() -> bool {
     local.bound.get() || local.bind().is_some()
 }
 
-/// See [`lookup::get_or`].
-#[inline(always)]
-pub(crate) fn get_or<T: 'static, R>(
-    handle: u64,
-    want: Want,
-    found: impl Fn(Hold<T>) -> R,
-    or: impl FnOnce() -> R,
-) -> R {
-    match me() {
-        Some(me) => lookup::get_or(&SPACE, me, handle, want, found, or),
-        None => get_borrowed(handle, want).map_or_else(or, found),
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn get_borrowed<T: 'static>(handle: u64, want: Want) -> Option<Hold<T>> {
-    with_borrowed(local(), |me| lookup::get(&SPACE, me, handle, want))
-}
-
-/// Removes a handle: `Some(true)` where the value is dropped, `Some(false)` where its last holder will do it.
-///
-/// What was closed ends in the function that closed it, here and in those below: passed on through memory, it would be written in halves, read as
-/// a whole, and wait for its own stores.
-///
-/// # Safety
-///
-/// Where `want` names a set, that set is in use and holds values of `T`.
-#[inline(always)]
-pub(crate) unsafe fn remove<T: 'static>(handle: u64, want: Want, removed: impl Spot) -> Option<bool> {
-    // SAFETY(I2): the caller's promise.
-    if unsafe { remove_own::<T>(handle, want, removed) } {
-        return Some(true);
-    }
-    // SAFETY(I2): the caller's promise.
-    unsafe { remove_slowly::<T>(handle, want, removed) }
-}
-
-/// As [`remove`], where it is this thread's own and nobody else has to do with it: whether it was.
-///
-/// # Safety
-///
-/// As for [`remove`].
-#[inline(always)]
-unsafe fn remove_own<T: 'static>(handle: u64, want: Want, removed: impl Spot) -> bool {
-    let (Some(me), Some(removed)) = (me(), removed.known()) else {
-        return false;
-    };
-    // SAFETY(I2): the caller's promise.
-    unsafe { lookup::remove_own::<T>(&SPACE, me, handle, want, removed) }
-}
-
-#[inline(never)]
-unsafe fn remove_slowly<T: 'static>(handle: u64, want: Want, removed: impl Spot) -> Option<bool> {
-    let removed = removed.number();
-    match me() {
-        // SAFETY(I2): the caller's promise; the page was checked to hold values of `T`.
-        Some(me) => {
-            unsafe { lookup::close::<T>(&SPACE, me, handle, want, removed)?.drop_value_as::<T>(Some(me)) }
-                .into()
-        }
-        // SAFETY(I2): the caller's promise.
-        None => unsafe { remove_borrowed::<T>(handle, want, removed) },
-    }
-}
-
-#[cold]
-#[inline(never)]
-unsafe fn remove_borrowed<T: 'static>(handle: u64, want: Want, removed: u32) -> Option<bool> {
-    // SAFETY(I2): the caller's promise.
-    let closed =
-        with_borrowed(local(), |me| unsafe { lookup::close::<T>(&SPACE, me, handle, want, removed) });
-    // SAFETY(I3): the page was checked to hold values of `T`.
-    Some(unsafe { closed?.drop_value_as::<T>(me()) })
-}
-
-/// Removes a handle and moves its value out, unless somebody holds it.
-///
-/// # Safety
-///
-/// As for [`remove`].
-#[inline(always)]
-pub(crate) unsafe fn take<T: 'static>(handle: u64, want: Want, removed: impl Spot) -> Option<Option<T>> {
-    let removed = removed.number();
-    match me() {
-        // SAFETY(I2): the caller's promise; the page was checked to hold values of `T`.
-        Some(me) => {
-            unsafe { lookup::close::<T>(&SPACE, me, handle, want, removed)?.take_value::<T>(Some(me)) }.into()
-        }
-        // SAFETY(I2): the caller's promise.
-        None => unsafe { take_borrowed::<T>(handle, want, removed) },
-    }
-}
-
-#[cold]
-#[inline(never)]
-unsafe fn take_borrowed<T: 'static>(handle: u64, want: Want, removed: u32) -> Option<Option<T>> {
-    // SAFETY(I2): the caller's promise.
-    let closed =
-        with_borrowed(local(), |me| unsafe { lookup::close::<T>(&SPACE, me, handle, want, removed) });
-    // SAFETY(I3): the page was checked to hold values of `T`.
-    Some(unsafe { closed?.take_value::<T>(me()) })
-}
-
-/// Removes a handle of a `T`, in whatever set, where it is this thread's own and nobody else has to do with it: whether it was.
-#[cfg(feature = "capi")]
-#[inline(always)]
-pub(crate) fn remove_quickly<T: 'static>(handle: u64, removed: impl Spot) -> bool {
-    // SAFETY(I2): no set is named.
-    unsafe { remove_own::<T>(handle, Want::Type, removed) }
-}
-
-/// Removes a handle of any type: as [`remove`].
 #[inline]
-pub(crate) fn remove_any(handle: u64, removed: impl Spot) -> Option<bool> {
-    if let Some(me) = me()
-        && let Some(removed) = removed.known()
-        && lookup::remove_own_any(&SPACE, me, handle, removed)
-    {
-        return Some(true);
-    }
-    remove_any_at(handle, removed.number())
-}
-
-#[inline(never)]
-fn remove_any_at(handle: u64, removed: u32) -> Option<bool> {
-    match me() {
-        Some(me) => Some(lookup::close_any(&SPACE, me, handle, removed)?.drop_value(Some(me))),
-        None => remove_any_borrowed(handle, removed),
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn remove_any_borrowed(handle: u64, removed: u32) -> Option<bool> {
-    let closed = with_borrowed(local(), |me| lookup::close_any(&SPACE, me, handle, removed));
-    Some(closed?.drop_value(me()))
-}
-
-/// Runs an operation with a record for a short stay; nothing of the user's may run in it.
-pub(crate) fn with_stay<R>(handle: u64, operation: impl FnOnce() -> R) -> R {
-    with_record(|me| {
-        let _stay = lookup::Stay::begin(me, handle);
-        operation()
-    })
-}
-
-/// Creates a handle in a set: in this thread's page at once, in most cases.
-///
-/// # Errors
-///
-/// The value, and why it found no room.
-///
-/// # Safety
-///
-/// The set holds values of `T` and is in use.
-#[inline(always)]
-pub(crate) unsafe fn insert<T: 'static>(
-    set: &Set,
-    value: T,
-    created: impl Spot,
-) -> Result<NonZeroU64, (T, Exhausted)> {
-    let local = local();
-    let (id, page) = local.by_set[set_index(set)].get();
-    if id == set.id
-        && let Some(site) = created.known()
-        // SAFETY(I6): the shortcut is of this thread's own shard; the set is in use (I2).
-        && let Some(popped) = unsafe { page.pop::<T>() }
-    {
-        // SAFETY(I3): just popped.
-        return Ok(unsafe { create::fill(popped, value, local.mark(site)) });
-    }
-    // SAFETY(I2): the caller's promise.
-    unsafe { insert_slowly(set, value, created) }
-}
-
-#[cold]
-#[inline(never)]
-unsafe fn insert_slowly<T: 'static>(
-    set: &Set,
-    value: T,
-    created: impl Spot,
-) -> Result<NonZeroU64, (T, Exhausted)> {
-    let local = local();
-    // SAFETY(I2): the caller's promise.
-    match unsafe { pop::<T>(local, set, |page| local.remember(set, page)) } {
-        // SAFETY(I3): just popped.
-        Ok(popped) => Ok(unsafe { create::fill(popped, value, local.mark(created.number())) }),
-        Err(why) => Err((value, why)),
-    }
-}
-
-/// Creates a handle in the default registry of `T`: as [`insert`].
-///
-/// # Errors
-///
-/// The value, and why it found no room.
-#[inline(always)]
-pub(crate) fn insert_default<T: 'static>(value: T, created: impl Spot) -> Result<NonZeroU64, (T, Exhausted)> {
-    let local = local();
-    let (info, page) = local.by_type[type_index::<T>()].get();
-    if info.is_of::<T>()
-        && let Some(site) = created.known()
-        // SAFETY(I6): the shortcut is of this thread's own shard; default registries are never dropped (I2).
-        && let Some(popped) = unsafe { page.pop::<T>() }
-    {
-        // SAFETY(I3): just popped.
-        return Ok(unsafe { create::fill(popped, value, local.mark(site)) });
-    }
-    insert_default_slowly(value, created)
-}
-
-#[cold]
-#[inline(never)]
-fn insert_default_slowly<T: 'static>(value: T, created: impl Spot) -> Result<NonZeroU64, (T, Exhausted)> {
-    let local = local();
-    match pop_default::<T>(local) {
-        // SAFETY(I3): just popped.
-        Ok(popped) => Ok(unsafe { create::fill(popped, value, local.mark(created.number())) }),
-        Err(why) => Err((value, why)),
-    }
-}
-
-/// A slot of the default registry of `T`.
-fn pop_default<T: 'static>(local: &Local) -> Result<Popped, Exhausted> {
-    let shortcut = &local.by_type[type_index::<T>()];
-    // Mostly it is only the other free list's turn.
-    let (info, page) = shortcut.get();
-    let set = if info.is_of::<T>() {
-        // SAFETY(I6): as in `insert_default`.
-        if let Some(popped) = unsafe { page.pop_again::<T>() } {
-            return Ok(popped);
-        }
-        // SAFETY(I2): default registries are never dropped, and neither are their shards and pages.
-        unsafe { page.header().shard.as_ref().set.as_ref() }
-    } else {
-        default_set::<T>(&SPACE)
-    };
-    let remember = |page: Option<PagePtr>| {
-        shortcut.set(page.map_or((TypeInfo::of::<Nothing>(), PagePtr::NONE), |page| (set.info, page)))
-    };
-    // SAFETY(I2): default registries are never dropped.
-    unsafe { pop::<T>(local, set, remember) }
-}
-
-/// A slot of the set: of this thread's shard, or of the common one. Counted against the limit, if there is one.
-///
-/// # Safety
-///
-/// The set holds values of `T` and is in use.
-unsafe fn pop<T>(
-    local: &Local,
-    set: &Set,
-    remember: impl FnOnce(Option<PagePtr>),
-) -> Result<Popped, Exhausted> {
-    let limited = set.limit != usize::MAX;
-    if limited && !set.count_in() {
-        #[cfg(feature = "tracing")]
-        super::trace::limited(set.info.name(), set.limit);
-        return Err(Exhausted::Limit);
-    }
-    let own = local.shard(set).map(|shard| {
-        // SAFETY(I6): this thread has claimed the shard's record, and the set is in use.
-        let popped = unsafe { create::pop::<T>(shard) };
-        // A limit must be checked each time, so a limited set has no shortcut.
-        remember(shard.current().filter(|_| !limited));
-        popped
-    });
-    let popped = match own {
-        None | Some(Err(Exhausted::Space)) => {
-            let common = set.common();
-            match &*common {
-                // SAFETY(I6): the lock makes this thread the owner of the common shard.
-                Some(shard) => unsafe { create::pop::<T>(shard) },
-                None => Err(Exhausted::Space),
-            }
-        }
-        Some(popped) => popped,
-    };
-    if popped.is_err() && limited {
-        set.count_out();
-    }
-    // Here nothing is locked any more.
-    #[cfg(feature = "tracing")]
-    super::trace::after_pop(set.info.name(), popped.as_ref().err().copied());
-    popped
-}
-
-/// Reserves a handle in a set.
-///
-/// # Errors
-///
-/// Why there is no room.
-///
-/// # Safety
-///
-/// The set holds values of `T` and is in use.
-pub(crate) unsafe fn reserve<T>(set: &Set, created: impl Spot) -> Result<create::Reservation<'_>, Exhausted> {
-    let local = local();
-    // SAFETY(I2): the caller's promise.
-    let popped = unsafe { pop::<T>(local, set, |page| local.remember(set, page)) }?;
-    // SAFETY(I8): just popped.
-    Ok(unsafe { create::Reservation::new(popped, set, me(), local.mark(created.number())) })
-}
-
-#[inline]
-fn set_index(set: &Set) -> usize {
-    (set.id >> 1) as usize % PAGES
+fn set_index(id: u64) -> usize {
+    id as usize % PAGES
 }
 
 #[inline(always)]
@@ -570,7 +319,13 @@ fn type_index<T: 'static>() -> usize {
     hash_of::<T>() as usize % PAGES
 }
 
-/// Shards given to threads, and records made.
-pub(crate) fn spread() -> (usize, usize) {
-    (SPACE.used_shards() as usize, SPACE.record_count() as usize)
+/// Counts an error of this kind. Returns `false` if the thread has no record to count it in.
+#[inline]
+pub(crate) fn count_error(kind: usize) -> bool {
+    me().map(|me| me.count_error(kind)).is_some()
+}
+
+/// Errors of this kind that were counted by threads.
+pub(crate) fn errors(kind: usize) -> u64 {
+    SPACE.all_records().map(|record| record.errors(kind)).sum()
 }

@@ -2,7 +2,7 @@
 //!
 //! A cell's address is even and a handle is odd, so one word tells which it is.
 
-use super::cells::Cell;
+use super::record::Cell;
 
 #[cfg(target_pointer_width = "64")]
 mod packed {
@@ -18,7 +18,10 @@ mod packed {
         /// A cell keeps it.
         #[inline]
         pub(crate) fn cell_of(cell: Cell) -> Self {
-            Self(cell.as_ptr())
+            let cell = cell.as_ptr();
+            // SAFETY(I1): a cell is aligned. (Whoever lets go need not ask then.)
+            unsafe { std::hint::assert_unchecked(cell.addr().get() & 1 == 0) };
+            Self(cell)
         }
 
         /// A counted hold keeps it.

@@ -3,7 +3,7 @@
 //! A subscriber is the user's code. It runs with nothing locked, may use haft, and its panics end here. While it runs, this thread makes no
 //! further events.
 
-use super::shard::Exhausted;
+use super::exhausted::Exhausted;
 use super::unwind::quietly;
 use crate::sync::thread_local;
 use std::cell::Cell;

@@ -5,6 +5,7 @@ use super::growth::Growth;
 use super::json;
 use super::leak::Leak;
 use super::sheet::Sheet;
+use crate::raw::clock;
 use std::fmt;
 use std::time::Instant;
 
@@ -40,13 +41,14 @@ pub fn leaks() -> LeakReport {
 #[derive(Clone, Debug, Default)]
 pub struct LeakReport {
     leaks: Vec<Leak>,
-    /// When the walk ended; `None` for an empty report that nobody made.
+    /// When the walk ended; `None` where there is no clock, and for an empty report that nobody
+    /// made.
     taken: Option<Instant>,
 }
 
 impl LeakReport {
     pub(super) fn new(leaks: Vec<Leak>) -> Self {
-        Self { leaks, taken: Some(Instant::now()) }
+        Self { leaks, taken: clock::instant() }
     }
 
     pub(super) const fn taken(&self) -> Option<Instant> {

@@ -93,8 +93,11 @@ static void wrong_handles_are_told_apart(void) {
     CHECK(haft_get(&session_type, 0, &ref) == HAFT_NULL_HANDLE);
     FAILS(haft_get(&session_type, (haft_handle)(uintptr_t)&local, &ref), HAFT_MALFORMED, "address", "odd");
     CHECK(haft_get(&session_type, handle - 1, &ref) == HAFT_MALFORMED);
-    FAILS(haft_get(&session_type, handle ^ 1ULL << 63, &ref), HAFT_UNISSUED, "never issued", "session");
-    CHECK(haft_get(&session_type, UINT64_MAX, &ref) == HAFT_UNISSUED);
+    FAILS(haft_get(&session_type, handle ^ 1ULL << 62, &ref), HAFT_UNISSUED, "never issued", "session");
+    CHECK(haft_get(&session_type, UINT64_MAX >> 1, &ref) == HAFT_UNISSUED);
+    CHECK((int64_t)handle > 0);
+    FAILS(haft_get(&session_type, handle ^ 1ULL << 63, &ref), HAFT_MALFORMED, "negative", "session");
+    FAILS(haft_get(&session_type, (haft_handle)-1, &ref), HAFT_MALFORMED, "negative", "code of an error");
     FAILS(haft_get(&socket_type, handle, &ref), HAFT_WRONG_TYPE, "wanted: socket", "it holds a session");
     CHECK(strstr(haft_last_error(), "suite.c") != NULL);
     CHECK(ref.object == NULL && ref.handle == 0);
@@ -208,6 +211,86 @@ static void references_belong_to_threads_unless_shared(void) {
     CHECK(haft_share(&ref) == HAFT_OK);
     CHECK(on_another_thread(&ref) == HAFT_OK);
     CHECK(ref.object == NULL && destroyed == 1);
+}
+
+// A thread that ends with references: it has got seven, of which six were its own.
+static struct {
+    haft_handle handle;
+    haft_ref refs[7];
+} left;
+
+static void *leave_references(void *unused) {
+    (void)unused;
+    for (int i = 0; i < 7; i++) {
+        CHECK(haft_get(&session_type, left.handle, &left.refs[i]) == HAFT_OK);
+    }
+    return NULL;
+}
+
+static void anybody_releases_what_a_thread_left_behind(void) {
+    int destroyed = 0;
+    pthread_t thread;
+    CHECK(haft_new(&session_type, session_new(11, &destroyed), &left.handle) == HAFT_OK);
+    CHECK(pthread_create(&thread, NULL, leave_references, NULL) == 0 && pthread_join(thread, NULL) == 0);
+    CHECK(haft_remove(left.handle) == HAFT_OK && destroyed == 0);
+    for (int i = 0; i < 7; i++) {
+        haft_ref copy = left.refs[i];
+        CHECK(((session *)copy.object)->user == 11 && destroyed == 0);
+        CHECK((i % 2 == 0 ? haft_release(&left.refs[i]) : on_another_thread(&left.refs[i])) == HAFT_OK);
+        CHECK(left.refs[i].object == NULL);
+        FAILS(haft_release(&copy), i < 6 ? HAFT_WRONG_THREAD : HAFT_NOT_HELD, "reference", "");
+    }
+    CHECK(destroyed == 1);
+}
+
+static void a_shared_reference_in_one_call(void) {
+    int destroyed = 0;
+    haft_handle handle = 0;
+    haft_ref ref;
+    CHECK(haft_new(&session_type, session_new(12, &destroyed), &handle) == HAFT_OK);
+    CHECK(haft_get_shared(&session_type, handle, &ref) == HAFT_OK);
+    CHECK(((session *)ref.object)->user == 12 && ref.handle == handle);
+    CHECK(haft_remove(handle) == HAFT_OK && destroyed == 0);
+    CHECK(haft_get_shared(&session_type, handle, &(haft_ref){0}) == HAFT_STALE);
+    CHECK(on_another_thread(&ref) == HAFT_OK && destroyed == 1);
+    CHECK(haft_get_shared(&session_type, 0, &ref) == HAFT_NULL_HANDLE);
+    FAILS(haft_get_shared(&session_type, handle, NULL), HAFT_NULL_ARGUMENT, "`out`", "null");
+    FAILS(haft_get_shared(NULL, handle, &ref), HAFT_NULL_ARGUMENT, "`type`", "null");
+}
+
+// As a plugin that goes, and another one that is loaded where it was.
+static void another_kind_at_the_same_place(void) {
+    char name[16] = "cursor";
+    haft_type type = {name, NULL};
+    haft_handle first = 0, second = 0;
+    haft_ref ref;
+    CHECK(HAFT_NEW(&type, &first, &first) == HAFT_OK);
+    CHECK(haft_get(&type, first, &ref) == HAFT_OK && haft_release(&ref) == HAFT_OK);
+    CHECK(haft_remove(first) == HAFT_OK);
+    strcpy(name, "cur");
+    FAILS(haft_get(&type, first, &ref), HAFT_STALE, "(wanted: cur)", "held a cursor");
+    strcpy(name, "window");
+    CHECK(HAFT_NEW(&type, &second, &second) == HAFT_OK);
+    FAILS(haft_get(&session_type, second, &ref), HAFT_WRONG_TYPE, "holds a window", "session");
+    CHECK(haft_get(&type, second, &ref) == HAFT_OK && ref.object == &second && haft_release(&ref) == HAFT_OK);
+    CHECK(haft_remove(second) == HAFT_OK);
+    // And back.
+    strcpy(name, "cursor");
+    CHECK(HAFT_NEW(&type, &first, &first) == HAFT_OK);
+    FAILS(haft_get(&session_type, first, &ref), HAFT_WRONG_TYPE, "holds a cursor", "session");
+    CHECK(haft_remove(first) == HAFT_OK);
+}
+
+HAFT_DECLARE_TYPE(declared_type);
+HAFT_DEFINE_TYPE(declared_type, "declared", NULL);
+
+static void two_descriptors_of_one_name_are_explained(void) {
+    static const haft_type again = {"declared", NULL};
+    haft_handle handle = 0;
+    haft_ref ref;
+    CHECK(HAFT_NEW(&declared_type, NULL, &handle) == HAFT_OK);
+    FAILS(haft_get(&again, handle, &ref), HAFT_WRONG_TYPE, "two types of one name", "HAFT_DECLARE_TYPE");
+    CHECK(haft_remove(handle) == HAFT_OK);
 }
 
 // A destroy function that uses haft: it removes a child, and makes a handle of its own.
@@ -417,6 +500,10 @@ int main(void) {
     a_reference_is_released_once();
     more_references_than_places();
     references_belong_to_threads_unless_shared();
+    anybody_releases_what_a_thread_left_behind();
+    a_shared_reference_in_one_call();
+    another_kind_at_the_same_place();
+    two_descriptors_of_one_name_are_explained();
     destroy_functions_may_use_haft();
     names_fit_their_buffers();
     reports_name_what_is_alive();

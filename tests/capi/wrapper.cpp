@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -62,6 +63,26 @@ int main() {
         guard.reset();
         CHECK(!guard && destroyed == 2);
     }).join();
+
+    // One that goes to others from the beginning, also into a container.
+    int before = destroyed;
+    handle = haft::make(session_type, new session{9});
+    std::vector<haft::shared_ref<session>> several;
+    several.emplace_back(session_type, handle);
+    several.push_back(haft::shared_ref<session>{session_type, handle});
+    haft::check(haft_remove(handle));
+    std::thread([several = std::move(several)]() mutable {
+        CHECK(several.size() == 2 && several[1]->user == 9);
+        CHECK(several[0].release() == HAFT_OK && several[0].release() == HAFT_OK);
+    }).join();
+    CHECK(destroyed == before + 1);
+
+    // What belongs to a thread that runs cannot be let go elsewhere, and that is said.
+    handle = haft::make(session_type, new session{10});
+    haft::ref<session> mine{session_type, handle};
+    std::thread([&mine] { CHECK(mine.release() == HAFT_WRONG_THREAD && mine); }).join();
+    CHECK(mine.release() == HAFT_OK && !mine);
+    haft::check(haft_remove(handle));
 
     CHECK(status_of([&] { haft::ref<session>(session_type, handle); }) == HAFT_STALE);
     CHECK(status_of([&] { haft::ref<session>(session_type, 0); }) == HAFT_NULL_HANDLE);

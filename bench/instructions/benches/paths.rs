@@ -96,15 +96,6 @@ fn handle_get(handles: Vec<Handle<u64>>) {
 
 #[library_benchmark(setup = live)]
 #[benches::of(1000, 2000)]
-fn handle_copied(handles: Vec<Handle<u64>>) {
-    for handle in &handles {
-        black_box(handle.copied().unwrap());
-    }
-    std::mem::forget(handles);
-}
-
-#[library_benchmark(setup = live)]
-#[benches::of(1000, 2000)]
 fn handle_remove(handles: Vec<Handle<u64>>) {
     for handle in &handles {
         let _ = black_box(handle.remove());
@@ -256,7 +247,6 @@ library_benchmark_group!(
     benchmarks = [
         handle_create,
         handle_get,
-        handle_copied,
         handle_remove,
         handle_cycle,
         registry_create,

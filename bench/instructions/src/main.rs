@@ -155,7 +155,17 @@ fn runner(root: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let tools = std::path::absolute(target)?.join("tools");
     let installed = cargo()
-        .args(["install", "--quiet", "--locked", "gungraun-runner", "--version", GUNGRAUN, "--root"])
+        // Not optimised: it only starts valgrind.
+        .args([
+            "install",
+            "--quiet",
+            "--locked",
+            "--debug",
+            "gungraun-runner",
+            "--version",
+            GUNGRAUN,
+            "--root",
+        ])
         .arg(&tools)
         .status()?;
     if !installed.success() {

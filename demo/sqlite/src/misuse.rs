@@ -57,7 +57,7 @@ pub fn run(checks: &mut Checks) {
     tells(checks, "its upper half", ErrorKind::Malformed, "the upper half of", look(bits >> 32 << 32));
     tells(checks, "a handle plus one", ErrorKind::Malformed, "one off", look(bits + 1));
     tells(checks, "one flipped bit", ErrorKind::Unissued, "differs in bit 40 alone", look(bits ^ 1 << 40));
-    show(checks, "all ones", ErrorKind::Unissued, look(u64::MAX));
+    tells(checks, "all ones", ErrorKind::Malformed, "no handle is negative", look(u64::MAX));
     tells(
         checks,
         "a handle of another run",

@@ -1,10 +1,12 @@
 //! Records that nobody has claimed are passed over: claims and their ends against those who look at cells.
 
+use super::announced::unannounced;
 use super::*;
-use crate::raw::slot::READER_GROUPS;
 
-/// Explores a model of claims as [`explore`] does, and once more with a barrier that fails when all is prepared: then a plain publication is nothing
-/// but a store, a plain release as well, and a remover that comes to a plain record of another thread drops nothing. So what keeps a value, or lets it go, is the claim alone.
+/// Explores a model of claims as [`explore`] does, and once more with a barrier that fails when all is
+/// prepared: then a plain publication is nothing but a store, a plain release as well, and a remover that
+/// comes to a plain record of another thread drops nothing. So what keeps a value, or lets it go, is the
+/// claim alone.
 ///
 /// The model calls its second argument before its race.
 fn explore_claims(model: fn(Order, fn())) {
@@ -19,7 +21,7 @@ fn assert_dropped(drops: &Drops) {
 }
 
 impl World {
-    /// The group of this record has looked the handle up from now on, and nobody has claimed the record.
+    /// This record is announced from now on, and nobody has claimed it.
     fn introduce(&self, record: &'static Record, handle: u64) {
         assert!(self.visit(record, handle));
         raw_lookup::disclaim(self.space, record);
@@ -29,9 +31,35 @@ impl World {
 #[test]
 fn e14_a_claim_and_a_lookup_against_removal() {
     explore_claims(|order, ready| {
-        let (world, owner, drops, handle) = one_live();
+        let (world, owner, drops, handle) = unannounced();
         let reader = world.record();
         world.introduce(reader, handle);
+        assert_eq!(world.reader(handle), reader.reader());
+        ready();
+        order.race(
+            move || {
+                assert!(reader.claim());
+                world.visit(reader, handle)
+            },
+            move || owner.remove(handle).unwrap(),
+        );
+        assert_dropped(&drops);
+    });
+}
+
+/// Both records are announced, by the word for several, and nobody has claimed them.
+fn introduce_two(world: World, handle: u64) -> [&'static Record; 2] {
+    let records = [world.record(), world.record()];
+    records.iter().for_each(|record| world.introduce(record, handle));
+    assert_eq!(world.reader(handle), Reader::SEVERAL);
+    records
+}
+
+#[test]
+fn e14_a_claim_and_a_lookup_against_a_removal_that_looks_at_all_records() {
+    explore_claims(|order, ready| {
+        let (world, owner, drops, handle) = one_live();
+        let [reader, _] = introduce_two(world, handle);
         ready();
         order.race(
             move || {
@@ -45,45 +73,71 @@ fn e14_a_claim_and_a_lookup_against_removal() {
 }
 
 #[test]
-fn e14_a_new_record_and_a_lookup_against_removal() {
+fn e14_a_new_record_and_a_lookup_against_a_removal_that_looks_at_all_records() {
     explore_claims(|order, ready| {
-        let world = World::new(1);
-        let first = world.record();
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
-        world.introduce(first, handle);
-        // The next record is of the first one's group, and in a sheet of its own.
-        let others: Vec<_> = (2..READER_GROUPS).map(|_| world.space.add_record()).collect();
-        assert_eq!(others.last().unwrap().group(), READER_GROUPS - 1);
+        let (world, owner, drops, handle) = one_live();
+        introduce_two(world, handle);
+        // The next record is in a chunk of its own.
+        let there = world.space.add_record().reader().record();
+        assert_eq!(there, Some(3));
         ready();
-        let (group, ()) = order.race(
-            move || {
-                let reader = world.record();
-                world.visit(reader, handle);
-                reader.group()
-            },
-            move || assert!(owner.remove(handle).is_some()),
-        );
-        assert_eq!(group, first.group());
+        order.race(move || world.visit(world.record(), handle), move || owner.remove(handle).unwrap());
         assert_dropped(&drops);
     });
 }
 
 #[test]
-fn i5_two_new_records_in_a_new_sheet() {
+fn e14_a_record_that_nobody_has_claimed_is_not_looked_at() {
+    explore_plain(|_| {
+        let (world, owner, drops, handle) = one_live();
+        let readers = introduce_two(world, handle);
+        assert_eq!(owner.remove(handle), Some(true));
+        assert_eq!(drops.count(), 1);
+        assert!(readers.iter().all(|record| record.is_plain()), "their mode was ended for nothing");
+    });
+}
+
+#[test]
+fn i5_two_new_records_in_a_new_chunk() {
     explore(|order| {
         let world = World::new(1);
-        let there: Vec<_> = (0..READER_GROUPS).map(|_| world.space.add_record()).collect();
+        let there = [world.space.add_record(), world.space.add_record()];
         let (one, two) = order.race(move || world.record(), move || world.record());
-        assert_ne!(one.group(), two.group());
-        for record in [one, two] {
-            let mut claimed = Vec::new();
-            world.space.each_claimed(1 << record.group(), |record| claimed.push(std::ptr::from_ref(record)));
-            assert_eq!(claimed, [std::ptr::from_ref(record)]);
-            let all: Vec<_> = world.space.records(record.group()).map(std::ptr::from_ref).collect();
-            assert_eq!(all, [std::ptr::from_ref(there[record.group() as usize]), record]);
+        assert_ne!(one.reader(), two.reader());
+        let records = world.space.records();
+        let mut claimed = Vec::new();
+        records.each_claimed(|record| claimed.push(record.reader().record()));
+        assert_eq!(claimed, [Some(2), Some(3)]);
+        let mut all: Vec<_> = records.all().map(|record| record.reader().record()).collect();
+        all.sort_unstable();
+        assert_eq!(all, [Some(0), Some(1), Some(2), Some(3)]);
+        for record in [one, two, there[0], there[1]] {
+            let number = record.reader().record().unwrap();
+            assert!(std::ptr::eq(records.get(number).unwrap(), record));
         }
+    });
+}
+
+#[test]
+fn i5_the_record_that_is_announced_is_found_by_its_number() {
+    explore(|order| {
+        let (world, owner, drops, handle) = unannounced();
+        // In the second chunk.
+        world.space.add_record();
+        let (found, removed) = order.race(
+            move || {
+                let reader = world.record();
+                let hold = world.get(reader, handle);
+                let found = hold.is_some();
+                if let Some(hold) = hold {
+                    world.release(Some(reader), &hold);
+                }
+                found
+            },
+            move || owner.remove_slowly(handle).unwrap(),
+        );
+        assert!(found || removed);
+        assert_eq!((drops.count(), world.live()), (1, 0));
     });
 }
 
@@ -125,7 +179,7 @@ fn i5_e14_a_guard_that_is_left_in_a_record_against_removal() {
             move || owner.remove(handle).unwrap(),
         );
         assert_dropped(&drops);
-        assert!(ASYMMETRIC.get() == Asymmetric::Fails || world.set().totals().live() == 0);
+        assert!(ASYMMETRIC.get() == Asymmetric::Fails || world.live() == 0);
     });
 }
 
@@ -151,7 +205,7 @@ fn e8_e14_a_claim_that_changes_hands_during_a_removal() {
         );
         third.join().unwrap();
         assert_eq!(drops.count(), 1);
-        assert_eq!(world.set().totals().live(), 0);
+        assert_eq!(world.live(), 0);
     });
 }
 
@@ -175,29 +229,28 @@ fn e12_e14_a_revocation_ends_also_where_the_claim_ended_meanwhile() {
 }
 
 #[test]
-fn i5_e12_a_revocation_against_a_new_record() {
+fn i5_e12_a_revocation_of_all_records_against_a_new_one() {
     explore_plain(|order| {
-        let world = World::new(1);
-        let first = world.space.add_record();
-        let reader = world.record();
-        let owner = world.owner();
-        let drops = Drops::default();
-        let handle = owner.insert(drops.probe());
-        assert!(world.visit(reader, handle));
-        // The second sheet is there, so that only the new record's own place in it leads to the record.
-        let others: Vec<_> = (3..=READER_GROUPS).map(|_| world.space.add_record()).collect();
-        assert_eq!(others.last().unwrap().group(), first.group());
-        // The end of the revocation meets the new record, which is of the reader's group.
-        let (new, removed) = order.race(move || world.space.add_record(), move || owner.remove(handle));
-        assert_eq!((new.group(), removed), (reader.group(), Some(true)));
-        assert!(!reader.is_plain());
+        let (world, owner, drops, handle) = one_live();
+        let (one, two) = (world.record(), world.record());
+        assert!(world.visit(one, handle) && world.visit(two, handle));
+        world.space.add_record();
+        // The end of the revocation meets the new record.
+        let (_, removed) = order.race(move || world.space.add_record(), move || owner.remove(handle));
+        assert_eq!(removed, Some(true));
+        for record in [one, two] {
+            assert!(!record.is_plain());
+            // Nor is it in the middle of a revocation.
+            let another = handle + (1 << 33);
+            assert!(!record.revoke(another), "nobody ends the revocation");
+        }
         assert_eq!(drops.count(), 1);
     });
 }
 
 #[test]
 fn e9_e14_a_claim_and_a_lookup_against_the_registrys_drop() {
-    explore(|order| {
+    explore_long(|order| {
         let (world, owner, drops, handle) = one_live();
         let reader = world.record();
         world.introduce(reader, handle);
@@ -213,8 +266,5 @@ fn e9_e14_a_claim_and_a_lookup_against_the_registrys_drop() {
             move || world.retire(owner.record),
         );
         assert_eq!(drops.count(), 1);
-        // What was held is freed by the next one who comes by.
-        world.another().retire(owner.record);
-        assert!(world.space.leftovers.lock().is_none());
     });
 }

@@ -1,13 +1,12 @@
 //! Holds that change their form while somebody removes: a cell that becomes a debt, a guard that becomes a count.
 
 use super::*;
-use crate::raw::bits;
-use crate::raw::cells::GUARD_CELLS;
+use crate::raw::record::CELLS;
 
 impl World {
     /// Takes all the cells of a record with another handle, so that its next lookup counts.
-    fn fill_cells(&self, me: &'static Record, other: u64) -> Vec<Carried> {
-        let kept = (0..GUARD_CELLS).map(|_| Carried(self.get(me, other).unwrap())).collect();
+    pub(super) fn fill_cells(&self, me: &'static Record, other: u64) -> Vec<Carried> {
+        let kept = (0..CELLS).map(|_| Carried(self.get(me, other).unwrap())).collect();
         assert!(me.free_cell().is_none());
         kept
     }
@@ -50,7 +49,7 @@ fn e6_a_shared_guard_that_was_sent_and_copied_against_removal() {
             move || world.remove(world.record(), handle).unwrap(),
         );
         assert_eq!(drops.count(), 1);
-        assert_eq!(world.set().totals().live(), 0);
+        assert_eq!(world.live(), 0);
     });
 }
 
@@ -110,7 +109,7 @@ fn i4_a_thread_that_removes_what_it_holds_against_another_holder() {
 }
 
 #[test]
-fn e4_a_debt_in_a_cell_that_is_used_again_is_taken_by_the_next_remover() {
+fn e4_a_debt_in_a_cell_that_is_used_again_is_waited_for_by_the_next_remover() {
     explore(|order| {
         let world = World::new(3);
         let owner = world.owner();
@@ -125,13 +124,14 @@ fn e4_a_debt_in_a_cell_that_is_used_again_is_taken_by_the_next_remover() {
             move || {
                 let first = first;
                 world.release(Some(owner.record), &first.0);
-                // The same cell, perhaps with the debt of the handle before; and another thread's removal, made here.
+                // The same cell, perhaps with the debt of the handle before; and another thread's
+                // removal, made here.
                 let second = world.get(owner.record, handles[1]).unwrap();
                 assert_eq!(world.remove(two, handles[1]), Some(false));
                 world.release(Some(owner.record), &second);
             },
         );
         assert_eq!((drops.count(), others.count()), (1, 1));
-        assert_eq!(world.set().totals().live(), 0);
+        assert_eq!(world.live(), 0);
     });
 }

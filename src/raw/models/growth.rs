@@ -1,7 +1,6 @@
 //! Pages that come: publication, and lists of several pages.
 
 use super::*;
-use crate::raw::bits;
 use crate::sync::{AtomicU64, Ordering};
 
 #[test]
@@ -30,7 +29,7 @@ fn e2_a_second_page_is_found_whole() {
 
 #[test]
 fn i7_guesses_against_the_first_creation() {
-    explore(|order| {
+    explore_long(|order| {
         let world = World::new(2);
         let drops = Drops::default();
         let probe = drops.probe();
@@ -55,19 +54,14 @@ fn i7_guesses_against_the_first_creation() {
 
 #[test]
 fn e7_two_pages_in_the_queue_lose_no_slot() {
-    explore(|order| {
+    explore_lists(|order| {
         let world = World::new(1);
         let owner = world.owner();
         let drops = Drops::default();
-        let old = [owner.insert(drops.probe()), owner.insert(drops.probe())];
+        let [one, two] = [owner.lend(), owner.lend()];
+        let old = [one.handle(), two.handle()];
         let probe = drops.probe();
-        let (_, new) = order.race(
-            move || {
-                let me = world.record();
-                old.map(|handle| assert_eq!(world.remove(me, handle), Some(true)))
-            },
-            move || owner.insert(probe),
-        );
+        let (_, new) = order.race(move || drop([one, two]), move || owner.insert(probe));
         // One or two slots are free, and there is at most one page more.
         let mut issued = vec![old[0], old[1], new];
         while issued.len() < 5 {
@@ -75,36 +69,35 @@ fn e7_two_pages_in_the_queue_lose_no_slot() {
         }
         issued.sort_unstable();
         issued.dedup();
-        let totals = world.set().totals();
+        let totals = world.set.totals();
         assert_eq!((issued.len(), totals.live(), totals.pages), (5, 3, 3), "a slot was lost: {totals:?}");
     });
 }
 
 #[test]
 fn e7_two_pages_queued_by_two_threads_lose_no_slot() {
-    explore_three(|order| {
+    explore_crowd(|order| {
         let world = World::new(1);
         let owner = world.owner();
         let drops = Drops::default();
-        let old = [owner.insert(drops.probe()), owner.insert(drops.probe())];
-        let third = thread::spawn(move || world.remove(world.record(), old[0]));
+        let [one, two] = [owner.lend(), owner.lend()];
+        let old = [one.handle(), two.handle()];
+        let third = thread::spawn(move || drop(two));
         let probe = drops.probe();
-        let (_, new) = order.race(
-            move || assert_eq!(world.remove(world.record(), old[1]), Some(true)),
-            move || owner.insert(probe),
-        );
-        assert_eq!(third.join().unwrap(), Some(true));
+        let (_, new) = order.race(move || drop(one), move || owner.insert(probe));
+        third.join().unwrap();
         let rest = [owner.insert(drops.probe()), owner.insert(drops.probe())];
-        assert!(!rest.contains(&new) && rest[0] != rest[1]);
-        let totals = world.set().totals();
-        assert_eq!((totals.live(), totals.pages), (3, 3), "a slot was lost: {totals:?}");
+        all_differ(&[old[0], old[1], new, rest[0], rest[1]]);
+        let pages = world.space.pages().count();
+        assert_eq!((world.live(), pages), (3, 3), "a slot was lost");
     });
 }
 
 #[test]
 fn s1_a_slot_that_goes_back_and_forth_is_never_issued_twice() {
     explore(|order| {
-        // The owner pops and pushes one and the same slot while another thread pushes its neighbour: whoever compared heads would be fooled.
+        // The owner pops and pushes one and the same slot while another thread pushes its neighbour. A
+        // comparison of heads would not notice.
         let world = World::new(2);
         let owner = world.owner();
         let drops = Drops::default();
@@ -126,6 +119,6 @@ fn s1_a_slot_that_goes_back_and_forth_is_never_issued_twice() {
         issued.sort_unstable();
         issued.dedup();
         assert_eq!(issued.len(), 6, "a handle was issued twice");
-        assert_eq!((drops.count(), world.set().totals().live()), (4, 2));
+        assert_eq!((drops.count(), world.live()), (4, 2));
     });
 }

@@ -1,60 +1,22 @@
-//! Pages that go: a registry's drop against everything that may still be under way.
+//! Registries that go, and what they leave to the next one of their type.
 
 use super::*;
 
-impl World {
-    pub(super) fn retire(&self, me: &'static Record) {
-        // SAFETY(I2): leaked from a box; the models use the set no more, but for holders of its values.
-        unsafe { Set::retire(self.set, 3, &|lend: &mut dyn FnMut(&'static Record)| lend(me)) };
-    }
-
-    /// Another set in the same space.
-    pub(super) fn another(&self) -> Self {
-        let set = Box::new(Set::new::<Probe>(self.space, usize::MAX, false));
-        Self { set: NonNull::from(Box::leak(set)), ..*self }
-    }
-
-    /// The shard of a record that is there already.
-    pub(super) fn shard(&self, record: &'static Record) -> Owner {
-        Owner { world: *self, record, shard: Box::leak(Box::new(Shard::new(self.set, record))) }
-    }
-}
-
 #[test]
-fn e9_a_lookup_against_the_registrys_drop() {
+fn s5_a_lookup_against_the_registrys_drop() {
     explore(|order| {
         let (world, owner, drops, handle) = one_live();
         order.race(move || world.visit(world.record(), handle), move || world.retire(owner.record));
-        assert_eq!(drops.count(), 1);
+        assert_eq!((drops.count(), world.live()), (1, 0));
     });
 }
 
 #[test]
-fn e9_a_stay_keeps_a_page_that_is_withdrawn() {
-    explore(|order| {
-        let (world, owner, drops, handle) = one_live();
-        order.race(
-            move || {
-                let me = world.record();
-                let _stay = raw_lookup::Stay::begin(me, handle);
-                if let Some(page) = world.space.page(handle) {
-                    // SAFETY(I2): the stay keeps the page.
-                    let header = unsafe { page.header() };
-                    assert_eq!(header.place, crate::raw::bits::place(handle));
-                }
-            },
-            move || world.retire(owner.record),
-        );
-        assert_eq!(drops.count(), 1);
-    });
-}
-
-#[test]
-fn e9_a_removal_against_the_registrys_drop() {
+fn s4_a_removal_against_the_registrys_drop() {
     explore(|order| {
         let (world, owner, drops, handle) = one_live();
         order.race(move || world.remove(world.record(), handle), move || world.retire(owner.record));
-        assert_eq!(drops.count(), 1);
+        assert_eq!((drops.count(), world.live()), (1, 0));
     });
 }
 
@@ -73,17 +35,40 @@ fn e10_a_holder_that_outlives_the_registry() {
             },
             move || world.retire(owner.record),
         );
-        assert_eq!(drops.count(), 1);
-        // What could not be freed then is freed by the next one who comes by.
-        world.another().retire(me);
-        assert_eq!(world.space.leftovers.lock().is_some(), false);
+        assert_eq!((drops.count(), world.live()), (1, 0));
+        goes_on(world, owner.record, handle);
     });
 }
 
+/// The next registry of the type gets what is left, and never issues the handle again.
+fn goes_on(world: World, record: &'static Record, old: u64) {
+    let next = world.another();
+    assert!(std::ptr::eq(next.set, world.set), "the set is vacant");
+    let later = Drops::default();
+    let owner = next.owner_with(record);
+    // As `thread_local` finds it again.
+    let new = Owner { shard: next.slot_owner(old), ..owner }.insert(later.probe());
+    assert_eq!(bits::place(new), bits::place(old), "the page is used again");
+    assert!(bits::generation(new) > bits::generation(old), "{new:x} after {old:x}");
+    assert!(next.visit(record, new) && !next.visit(record, old));
+    assert_eq!(next.remove(record, new), Some(true));
+}
+
+impl World {
+    /// The shard whose page the handle is of.
+    pub(super) fn slot_owner(&self, handle: u64) -> &'static Shard {
+        // SAFETY(I2): the handle was issued, so its page is installed.
+        unsafe { self.space.page(handle).shard() }
+    }
+}
+
 #[test]
-fn e10_the_owner_lets_go_while_its_registry_is_dropped_elsewhere() {
+fn e10_i8_a_guard_of_the_owner_that_outlives_the_registry() {
     explore(|order| {
-        let (world, owner, drops, handle) = one_live();
+        // A slot of the page was never used, so both of the owner's lists have something.
+        let world = World::new(2);
+        let (owner, drops) = (world.owner(), Drops::default());
+        let handle = owner.insert(drops.probe());
         let hold = Carried(world.get(owner.record, handle).unwrap());
         order.race(
             move || {
@@ -92,37 +77,123 @@ fn e10_the_owner_lets_go_while_its_registry_is_dropped_elsewhere() {
             },
             move || world.retire(world.record()),
         );
-        assert_eq!(drops.count(), 1);
-        world.another().retire(owner.record);
-        assert_eq!(world.space.leftovers.lock().is_some(), false);
+        assert_eq!((drops.count(), world.live()), (1, 0));
+        let next = world.another();
+        let owner = Owner { world: next, ..owner };
+        let new = [0; 3].map(|_| owner.insert(Drops::default().probe()));
+        all_differ(&[handle, new[0], new[1], new[2]]);
+        for new in new.into_iter().filter(|new| bits::place(*new) == bits::place(handle)) {
+            assert!(bits::generation(new) > 1, "{new:x} is of memory that shows zeros");
+            assert!(bits::slot(new) != bits::slot(handle) || new > handle);
+        }
+        assert!(new.iter().all(|new| next.visit(owner.record, *new)));
     });
 }
 
 #[test]
-fn s1_a_place_that_is_used_again_issues_later_generations() {
+fn e10_i8_a_holder_on_another_thread_returns_its_slot_while_the_registry_goes() {
     explore(|order| {
-        let world = World::new(1);
-        let drops = Drops::default();
-        let record = world.record();
-        let old = world.shard(record).insert(drops.probe());
+        let (world, owner, drops, handle) = one_live();
+        let reader = world.record();
+        let hold = Carried(world.get(reader, handle).unwrap());
+        order.race(
+            move || {
+                let Carried(mut hold) = { hold };
+                // A guard, a shared one, and its end, whatever has become of the page's registry.
+                assert!(hold.token.count(world.space, Some(reader)));
+                world.release(None, &hold);
+            },
+            move || world.retire(owner.record),
+        );
+        assert_eq!((drops.count(), world.live()), (1, 0));
+        goes_on(world, owner.record, handle);
+    });
+}
+
+#[test]
+fn s17_a_registry_whose_value_is_held_is_not_adopted() {
+    explore(|order| {
+        let (world, owner, drops, handle) = one_live();
+        let reader = world.record();
+        let hold = Carried(world.get(reader, handle).unwrap());
+        world.retire(owner.record);
+        assert_eq!(drops.count(), 0);
+        let early = world.another();
+        assert!(!std::ptr::eq(early.set, world.set), "adopted while a value is held");
+        // The next registry comes while the holder lets go: it has the set, or one of its own.
+        let (_, (next, new)) = order.race(
+            move || {
+                let hold = hold;
+                world.release(Some(reader), &hold.0);
+            },
+            move || {
+                let next = world.another();
+                let owner = owner.moves_to(next);
+                (next, owner.insert(Drops::default().probe()))
+            },
+        );
+        assert_ne!(new, handle);
+        assert_eq!(drops.count(), 1);
+        assert!(next.visit(owner.record, new));
+        assert_eq!(next.live(), 1);
+    });
+}
+
+#[test]
+fn s1_a_page_that_is_used_again_issues_later_generations() {
+    explore_long(|order| {
+        let (world, owner, drops, old) = one_live();
         let probe = drops.probe();
         let (_, new) = order.race(
             move || {
                 let me = world.record();
-                if let Some(hold) = world.get(me, old) {
-                    assert_eq!(hold.token.handle(), old);
-                    world.release(Some(me), &hold);
+                for guess in [old, old + (1 << 33)] {
+                    if let Some(hold) = world.get(me, guess) {
+                        assert_eq!(hold.token.handle(), guess);
+                        world.release(Some(me), &hold);
+                    }
                 }
             },
             move || {
-                world.retire(record);
+                world.retire(owner.record);
                 let next = world.another();
-                let new = next.shard(record).insert(probe);
-                assert_eq!(next.remove(record, new), Some(true));
+                let owner = owner.moves_to(next);
+                let new = owner.insert(probe);
+                // The guess may be right, and hold it.
+                assert!(next.remove(owner.record, new).is_some());
                 new
             },
         );
         assert_ne!(new, old);
         assert_eq!(drops.count(), 2);
+    });
+}
+
+#[test]
+fn s13_a_handle_of_a_registry_that_was_dropped_is_none_of_the_next_one() {
+    explore_long(|order| {
+        let (world, owner, drops, old) = one_live();
+        let before = world.set.id();
+        let probe = drops.probe();
+        let (found, ()) = order.race(
+            move || {
+                let me = world.record();
+                let hold = raw_lookup::get::<Probe>(world.space, me, old, Want::Set(before));
+                hold.inspect(|hold| world.release(Some(me), hold)).is_some()
+            },
+            move || {
+                assert!(owner.remove(old).is_some());
+                world.retire(owner.record);
+                let next = world.another();
+                if std::ptr::eq(next.set, world.set) {
+                    assert_ne!(next.set.id(), before);
+                    Owner { world: next, ..owner }.insert(probe);
+                }
+            },
+        );
+        let _ = found;
+        assert!(drops.count() >= 1);
+        let me = world.record();
+        assert!(raw_lookup::get::<Probe>(world.space, me, old, Want::Set(before)).is_none());
     });
 }

@@ -1,10 +1,7 @@
 //! Lookups against creation and against removal.
 
 use super::*;
-use crate::raw::bits;
-use crate::raw::cells::GUARD_CELLS;
-use crate::raw::link::Link;
-use crate::raw::slot::READER_GROUPS;
+use crate::raw::record::CELLS;
 use crate::sync::{AtomicU64, Ordering};
 
 /// Passes a handle on without ordering anything, so that only the table and the slot do.
@@ -33,16 +30,12 @@ fn e1_e2_a_published_handle_finds_its_value() {
 }
 
 #[test]
-fn e1_a_reader_finds_the_value_also_where_another_of_its_group_was_first() {
+fn e1_a_reader_finds_the_value_also_where_another_was_first() {
     explore_three(|order| {
         let world = World::new(1);
         let drops = Drops::default();
         let passed = passage();
-        let owner = world.owner();
-        let first = world.record();
-        let group = first.group();
-        let second = (0..READER_GROUPS).map(|_| world.record()).last().unwrap();
-        assert_eq!(second.group(), group);
+        let (owner, first, second) = (world.owner(), world.record(), world.record());
         let probe = drops.probe();
         let early = thread::spawn(move || match passed.load(Ordering::Relaxed) {
             0 => false,
@@ -94,7 +87,7 @@ fn e3_a_reader_that_is_known_already_is_found_again() {
     explore(|order| {
         let (world, owner, drops, handle) = one_live();
         let me = world.record();
-        // The first lookup leaves the group's bit in the slot; only the second is raced.
+        // The first lookup announces the thread; only the second is raced.
         assert!(world.visit(me, handle));
         order.race(move || world.visit(me, handle), move || owner.remove(handle).unwrap());
         assert_eq!(drops.count(), 1);
@@ -103,7 +96,7 @@ fn e3_a_reader_that_is_known_already_is_found_again() {
 
 #[test]
 fn s1_s3_a_stale_lookup_against_immediate_reuse_of_the_slot() {
-    explore(|order| {
+    explore_long(|order| {
         let world = World::new(1);
         let owner = world.owner();
         let (drops, later) = (Drops::default(), Drops::default());
@@ -166,7 +159,7 @@ fn e4_without_a_free_cell_a_lookup_counts() {
         order.race(
             move || {
                 let me = world.record();
-                let kept: Vec<_> = (0..GUARD_CELLS).map(|_| world.get(me, other).unwrap()).collect();
+                let kept: Vec<_> = (0..CELLS).map(|_| world.get(me, other).unwrap()).collect();
                 assert!(me.free_cell().is_none());
                 world.visit(me, handle);
                 kept.iter().for_each(|hold| world.release(Some(me), hold));
@@ -187,15 +180,7 @@ fn e11_sites_are_never_those_of_another_handle() {
         assert_eq!(owner.remove(old), Some(true));
         let probe = drops.probe();
         order.race(
-            move || {
-                // As `explain` does: the sites, then the state. While that is still the old one, so are the sites.
-                let page = world.space.page(old).expect("the page is the set's");
-                // SAFETY(I2): the set is in use.
-                let sites = unsafe { page.history(Link::of(old)) }.sites();
-                if world.slot(old).state().generation() == bits::generation(old) {
-                    assert_eq!((sites.created, sites.removed), (1, 2));
-                }
-            },
+            move || walks::sites_are_its_own(world, old, (1, 2)),
             move || {
                 // SAFETY(I3): just popped, in a set of probes.
                 unsafe { create::fill(owner.pop(), probe, 7) }.get()

@@ -2,17 +2,9 @@
 
 use super::*;
 
-/// That no handle is there twice.
-fn all_differ(handles: &[u64]) {
-    let mut sorted = handles.to_vec();
-    sorted.sort_unstable();
-    sorted.dedup();
-    assert_eq!(sorted.len(), handles.len(), "a handle was issued twice: {handles:x?}");
-}
-
 #[test]
 fn e7_a_remote_free_against_the_owners_reuse() {
-    explore(|order| {
+    explore_lists(|order| {
         let world = World::new(2);
         let owner = world.owner();
         let drops = Drops::default();
@@ -30,7 +22,7 @@ fn e7_a_remote_free_against_the_owners_reuse() {
         for handle in new {
             assert_eq!(owner.remove(handle), Some(true));
         }
-        assert_eq!(world.set().totals().live(), 0);
+        assert_eq!(world.live(), 0);
     });
 }
 
@@ -48,13 +40,13 @@ fn e7_two_remote_frees_lose_no_slot() {
         // Both slots come back: the same page serves again, and no second one is made.
         owner.insert(drops.probe());
         owner.insert(drops.probe());
-        assert_eq!(world.set().totals().pages, 1);
+        assert_eq!(world.set.totals().pages, 1);
     });
 }
 
 #[test]
 fn e7_a_remote_free_while_the_owner_collects() {
-    explore(|order| {
+    explore_long(|order| {
         let world = World::new(1);
         let owner = world.owner();
         let drops = Drops::default();
@@ -66,7 +58,7 @@ fn e7_a_remote_free_while_the_owner_collects() {
             move || owner.insert(probe),
         );
         let (third, fourth) = (owner.insert(drops.probe()), owner.insert(drops.probe()));
-        let totals = world.set().totals();
+        let totals = world.set.totals();
         assert_eq!((totals.live(), totals.pages), (3, 3), "a slot was lost: {totals:?}");
         all_differ(&[first, second, third, fourth]);
     });
@@ -74,40 +66,31 @@ fn e7_a_remote_free_while_the_owner_collects() {
 
 #[test]
 fn e7_a_free_that_joins_a_queued_page_is_ordered_by_the_list_itself() {
-    explore(|order| {
+    explore_lists(|order| {
         let world = World::new(2);
         let owner = world.owner();
         let drops = Drops::default();
-        let old = [owner.insert(drops.probe()), owner.insert(drops.probe())];
+        let [one, two] = [owner.lend(), owner.lend()];
+        let old = [one.handle(), two.handle()];
         let probes = [drops.probe(), drops.probe()];
         // Only the first of the two frees tells the shard; the second is in the list alone.
-        let (_, new) = order.race(
-            move || {
-                let me = world.record();
-                old.map(|handle| assert_eq!(world.remove(me, handle), Some(true)))
-            },
-            move || probes.map(|probe| owner.insert(probe)),
-        );
-        assert_eq!(drops.count(), 2);
+        let (_, new) = order.race(move || drop([one, two]), move || probes.map(|probe| owner.insert(probe)));
         all_differ(&[old[0], old[1], new[0], new[1]]);
     });
 }
 
 #[test]
 fn e7_frees_by_two_threads_while_the_owner_collects() {
-    explore_three(|order| {
+    explore_crowd(|order| {
         let world = World::new(2);
         let owner = world.owner();
         let drops = Drops::default();
-        let old = [owner.insert(drops.probe()), owner.insert(drops.probe())];
-        let third = thread::spawn(move || world.remove(world.record(), old[0]));
+        let [one, two] = [owner.lend(), owner.lend()];
+        let old = [one.handle(), two.handle()];
+        let third = thread::spawn(move || drop(two));
         let probe = drops.probe();
-        let (_, new) = order.race(
-            move || assert_eq!(world.remove(world.record(), old[1]), Some(true)),
-            move || owner.insert(probe),
-        );
-        assert_eq!(third.join().unwrap(), Some(true));
-        assert_eq!(drops.count(), 2);
+        let (_, new) = order.race(move || drop(one), move || owner.insert(probe));
+        third.join().unwrap();
         all_differ(&[old[0], old[1], new]);
         let rest = [owner.insert(drops.probe()), owner.insert(drops.probe())];
         all_differ(&[old[0], old[1], new, rest[0], rest[1]]);
@@ -174,10 +157,8 @@ fn s10_a_reservation_that_is_given_up_returns_its_slot() {
         let drops = Drops::default();
         let popped = owner.pop();
         let probe = drops.probe();
-        let disclosed = {
-            // SAFETY(I2): the set is in use.
-            unsafe { popped.page.header() }.handle(popped.link, popped.generation)
-        };
+        // SAFETY(I2): popped slots are in installed pages.
+        let disclosed = unsafe { popped.page.handle(popped.link, popped.generation) };
         let ((), handle) = order.race(
             move || {
                 let me = world.record();
@@ -186,11 +167,11 @@ fn s10_a_reservation_that_is_given_up_returns_its_slot() {
             },
             move || {
                 // SAFETY(I8): just popped, in this set.
-                drop(unsafe { create::Reservation::new(popped, world.set(), Some(owner.record), 1) });
+                drop(unsafe { create::Reservation::new(popped, world.set, Some(owner.record), 1) });
                 owner.insert(probe)
             },
         );
         assert_ne!(handle, disclosed);
-        assert_eq!(world.set().totals().pages, 1);
+        assert_eq!(world.set.totals().pages, 1);
     });
 }

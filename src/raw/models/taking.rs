@@ -2,14 +2,6 @@
 
 use super::*;
 
-impl World {
-    /// As `take` does: `None` lost, `Some(None)` held by somebody.
-    fn take(&self, me: &'static Record, handle: u64) -> Option<Option<Probe>> {
-        // SAFETY(I3): the page holds probes.
-        Some(unsafe { self.close(me, handle)?.take_value::<Probe>(Some(me)) })
-    }
-}
-
 #[test]
 fn i3_take_against_take() {
     explore(|order| {
@@ -67,7 +59,7 @@ fn s7_take_against_a_guard_that_becomes_a_shared_one() {
             move || drop(owner.take(handle).unwrap()),
         );
         assert_eq!(drops.count(), 1);
-        assert_eq!(world.set().totals().live(), 0);
+        assert_eq!(world.live(), 0);
     });
 }
 
@@ -100,16 +92,10 @@ fn s7_take_against_the_registrys_clear() {
         let (world, owner, drops, handle) = one_live();
         let (taken, ()) = order.race(
             move || world.take(world.record(), handle),
-            move || world.set().clear(3, &|lend: &mut dyn FnMut(&'static Record)| lend(owner.record)),
+            move || world.set.clear(3, &|lend: &mut dyn FnMut(&'static Record)| lend(owner.record)),
         );
         assert_eq!(drops.count(), usize::from(taken.is_none()));
         drop(taken);
         assert_eq!(drops.count(), 1);
     });
-}
-
-impl Owner {
-    fn take(&self, handle: u64) -> Option<Option<Probe>> {
-        self.world.take(self.record, handle)
-    }
 }

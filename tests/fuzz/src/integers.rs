@@ -104,7 +104,7 @@ impl World {
     fn kind_of_error(&self, bits: u64) -> ErrorKind {
         match bits {
             0 => ErrorKind::Null,
-            bits if bits.is_multiple_of(2) => ErrorKind::Malformed,
+            bits if bits & 1 == 0 || bits >> 63 == 1 => ErrorKind::Malformed,
             bits if self.past.knows(bits) => ErrorKind::Stale,
             _ => ErrorKind::Unissued,
         }

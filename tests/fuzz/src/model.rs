@@ -353,7 +353,7 @@ impl Machine {
     fn judge(&self, bits: u64, door: Door) -> Result<usize, ErrorKind> {
         let known = self.index.get(&bits).map(|number| (*number, &self.known[*number]));
         match known {
-            _ if bits & 1 == 0 => Err(ErrorKind::Malformed),
+            _ if bits & 1 == 0 || bits >> 63 == 1 => Err(ErrorKind::Malformed),
             Some((_, known)) if !known.live => Err(ErrorKind::Stale),
             Some((_, known)) if known.wide != door.is_wide() => Err(ErrorKind::WrongType),
             Some((_, known)) if matches!(door, Door::Registry(home) if home != known.home) => {
@@ -363,6 +363,19 @@ impl Machine {
             None if self.past.knows(bits) => Err(ErrorKind::Stale),
             None => Err(ErrorKind::Unissued),
         }
+    }
+
+    /// Where a page's memory was given back, what it never issued may be told as stale.
+    fn agree(&self, bits: u64, result: Result<usize, Error>, expected: Result<usize, ErrorKind>) {
+        let expected = match (&result, expected) {
+            (Err(error), Err(ErrorKind::Unissued))
+                if error.kind() == ErrorKind::Stale && self.past.may_be_stale(bits) =>
+            {
+                Err(ErrorKind::Stale)
+            }
+            (_, expected) => expected,
+        };
+        agree(bits, result, expected);
     }
 
     fn learn(&mut self, number: usize, bits: u64, home: usize, act: Option<Act>) {
@@ -500,7 +513,7 @@ impl Machine {
                 None => plainly::<Value>(bits, matches!(door, Door::Any { .. })),
             }
         });
-        agree(bits, result, self.judge(bits, door));
+        self.agree(bits, result, self.judge(bits, door));
     }
 
     fn set(&self, door: Door) -> Option<Set> {
@@ -533,7 +546,7 @@ impl Machine {
         };
         let Ok(number) = expected else {
             let error = result.expect("no panic").map(|_| usize::MAX);
-            return agree(bits, error, expected);
+            return self.agree(bits, error, expected);
         };
         let panics = self.panics(number) && !take;
         let alone = self.close(number);
@@ -585,7 +598,7 @@ impl Machine {
             Ok(number)
         });
         let expected = self.judge(bits, Door::Handle { wide });
-        agree(bits, result, expected);
+        self.agree(bits, result, expected);
         if let Ok(number) = expected {
             self.known[number].holds[who] += 1;
             self.held[who].push((number, false));

@@ -194,7 +194,7 @@ impl World {
             Some(object) if object.live => Some(HAFT_WRONG_TYPE),
             Some(_) => Some(HAFT_STALE),
             None if bits == 0 => Some(HAFT_NULL_HANDLE),
-            None if bits.is_multiple_of(2) => Some(HAFT_MALFORMED),
+            None if bits & 1 == 0 || bits >> 63 == 1 => Some(HAFT_MALFORMED),
             None if self.past.knows(bits) => Some(HAFT_STALE),
             None => Some(HAFT_UNISSUED),
         }

@@ -10,7 +10,7 @@ fn header() -> Vec<u8> {
     let config = cbindgen::Config::from_file(root().join("include/cbindgen.toml"))
         .expect("the configuration is readable");
     let builder = cbindgen::Builder::new().with_config(config);
-    let sources = ["status", "kind", "desk", "handles", "report", "misuse"];
+    let sources = ["status", "kind", "desk", "handles", "report", "misuse", "confine"];
     let builder = sources
         .iter()
         .fold(builder, |builder, name| builder.with_src(root().join(format!("src/capi/{name}.rs"))));
