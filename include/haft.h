@@ -95,6 +95,9 @@
 // The writer asked to stop, or the output could not be written.
 #define HAFT_NOT_WRITTEN 15
 
+// Handles cannot be of this width, or the kind has handles of another one.
+#define HAFT_WRONG_WIDTH 16
+
 // The first number that haft will never use: from here on they are for the errors of others.
 #define HAFT_OWN 1000
 
@@ -119,7 +122,7 @@ typedef struct haft_type {
     void (*destroy)(void *object);
 } haft_type;
 
-// A handle: an integer that names an object. Never zero, never used twice in one process.
+// A handle: an integer that names an object. Never zero, never used twice in one process. It fits `int64_t`, and is positive there.
 typedef uint64_t haft_handle;
 
 // A reference to an object, which stays as long as the reference is held. `object` and `handle` are for you to read.
@@ -191,6 +194,20 @@ haft_status haft_new(const struct haft_type *type,
                      void *object,
                      haft_handle *out);
 
+// Makes all handles of a kind narrow: below 2 to the power of `bits`, which is from 47 to 63. With 53 bits a handle is exact in a JavaScript number, a double or
+// SQL's `REAL`; with 47 it fits a tagged pointer and LuaJIT's light userdata. Without this call it is 63.
+//
+// *borrows* `type`. Call it before any other function is given the kind. (Again, with the same width, it does nothing.) A slot serves fewer handles then, 16,383 with 47 bits, and
+// is not used any more after that, so that none is issued twice. Any thread. Takes a lock.
+//
+// Returns `HAFT_OK`; `HAFT_WRONG_WIDTH` for another number of bits, or where the kind was used before, with another width; `HAFT_NULL_ARGUMENT`.
+//
+// # Safety
+//
+// `type` is null or a valid descriptor.
+haft_status haft_narrow(const struct haft_type *type,
+                        uint32_t bits);
+
 // As `haft_new`, with the place for errors and reports; `HAFT_NEW` fills it in.
 //
 // *keeps* `file` for ever: a literal, as `__FILE__` is. (It is copied when it is first seen, and known by its address from then on. Null says nothing.) Any
@@ -204,6 +221,20 @@ haft_status haft_new_at(const struct haft_type *type,
                         haft_handle *out,
                         const char *file,
                         uint32_t line_number);
+
+// As `haft_new`, in the name of a place in words: of a script's line, say, on behalf of which a binding creates the handle. Errors and reports
+// show the text.
+//
+// *borrows* `place`: its first 256 bytes are copied when it is first seen, and stay for ever. Null says nothing. haft remembers some 65,000 places in all;
+// those that find no room go without one. Any thread.
+//
+// # Safety
+//
+// As for `haft_new`; `place` is null or a C string.
+haft_status haft_new_named(const struct haft_type *type,
+                           void *object,
+                           haft_handle *out,
+                           const char *place);
 
 // Looks a handle up and holds its object.
 //

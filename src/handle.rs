@@ -6,6 +6,7 @@ use crate::raw::exhausted::Exhausted;
 use crate::raw::explain::explain_as;
 use crate::raw::{operation, registry};
 use crate::report::at_exit::ask_environment;
+use crate::site::Site;
 use std::any::type_name;
 use std::cmp::Ordering;
 use std::fmt;
@@ -195,6 +196,21 @@ impl<T: Send + Sync + 'static> Handle<T> {
         match operation::insert_default(value, Location::caller(), ask_environment) {
             Ok(bits) => Ok(bits.into()),
             Err((value, _)) => Err(Full(value)),
+        }
+    }
+
+    /// As [`Handle::new`], in the name of another place than the line of this call: of a script's line, say, on
+    /// behalf of which a binding creates the handle. See [`Site::named`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Handle::new`].
+    #[must_use = "a handle that is not removed leaks its value"]
+    #[track_caller]
+    pub fn new_at(value: T, created_at: Site) -> Self {
+        match operation::insert_default(value, created_at.spot(), ask_environment) {
+            Ok(bits) => bits.into(),
+            Err(refused) => drop_refused(refused, 0),
         }
     }
 

@@ -92,8 +92,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
     /// ```
     #[must_use]
     pub const fn narrow(bits: u32) -> Self {
-        assert!(bits >= 47 && bits <= 63, "a narrow registry has from 47 to 63 bits");
-        Self { owner: Owner::narrow(usize::MAX, ((1_u64 << (bits - 33)) - 1) as u32) }
+        Self { owner: Owner::narrow(usize::MAX, bits) }
     }
 
     /// Puts a value in and returns its handle. Costs and progress as for [`Handle::new`].
@@ -107,6 +106,20 @@ impl<T: Send + Sync + 'static> Registry<T> {
     #[track_caller]
     pub fn insert(&self, value: T) -> Handle<T> {
         match self.owner.insert(value, Location::caller(), ask_environment) {
+            Ok(bits) => bits.into(),
+            Err(refused) => drop_refused(refused, self.owner.limit()),
+        }
+    }
+
+    /// As [`insert`](Self::insert), in the name of another place than the line of this call; see [`Site::named`].
+    ///
+    /// # Panics
+    ///
+    /// As [`insert`](Self::insert).
+    #[must_use = "a handle that is lost keeps its value until the registry is dropped"]
+    #[track_caller]
+    pub fn insert_at(&self, value: T, created_at: Site) -> Handle<T> {
+        match self.owner.insert(value, created_at.spot(), ask_environment) {
             Ok(bits) => bits.into(),
             Err(refused) => drop_refused(refused, self.owner.limit()),
         }

@@ -6,7 +6,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::panic::Location;
 
-/// A line of source that created or removed a handle; in Rust, or in whatever language called through C.
+/// A line of source that created or removed a handle; in Rust, or in whatever language called through C; or a place
+/// in words ([`named`](Self::named)).
 ///
 /// Eight bytes, `Copy`. Two are equal where they say the same.
 ///
@@ -25,13 +26,39 @@ impl Site {
         raw::site(number).map(Self)
     }
 
-    /// The file, as the compiler was told of it.
+    /// A place in words, for handles that are created on behalf of something else than a line of Rust: a script's
+    /// line, a method of Java's. Errors and reports show the text, as [`file`](Self::file).
+    ///
+    /// The same text gives an equal site. A text is copied once, its first 256 bytes, and stays for ever. haft
+    /// remembers some 65,000 places in all; where there is no room for one more, the site is the line of this call.
+    /// Cost: the text is hashed and compared. Lock-free, but for the copy. Keep the site, where a place creates many.
+    ///
+    /// ```
+    /// use haft::{Handle, Site};
+    ///
+    /// let place = Site::named("scripts/login.lua:12");
+    /// let handle = Handle::new_at(String::from("session"), place);
+    /// assert!(haft::leaks().to_string().contains("scripts/login.lua:12"));
+    /// handle.delete();
+    /// assert_eq!(handle.get().unwrap_err().created_at(), Some(place));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn named(text: &str) -> Self {
+        Self(raw::Site::named(text).unwrap_or_else(|| raw::Site::of(Location::caller())))
+    }
+
+    pub(crate) fn spot(self) -> impl raw::Spot {
+        self.0
+    }
+
+    /// The file, as the compiler was told of it; or all the words of a [`named`](Self::named) place.
     #[must_use]
     pub fn file(&self) -> &'static str {
         self.0.parts().0
     }
 
-    /// The line, from 1; 0 where another language did not tell it.
+    /// The line, from 1; 0 where another language did not tell it, and for places in words.
     #[must_use]
     pub fn line(&self) -> u32 {
         self.0.parts().1

@@ -2,7 +2,7 @@
 //!
 //! `HAFT_LIVE=5000000` has so many handles alive while reports are made.
 
-use haft::{Handle, Leak, LeakReport, Ref, Registry};
+use haft::{Handle, Leak, LeakReport, Ref, Registry, Site};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -156,6 +156,34 @@ fn s14_the_difference_of_two_reports_is_what_grew_most_grown_first() {
     let all = registry.leaks().since(&LeakReport::default());
     assert_eq!((all.grown(), all.elapsed()), (17, None));
     drop((staying, fast));
+}
+
+#[test]
+fn s14_handles_in_the_name_of_other_places_are_told_apart_by_them() {
+    struct Scripted;
+    let (one, two) = (Site::named("script.lua:1"), Site::named("script.lua:2"));
+    assert_eq!((one, one.line(), one.column()), (Site::named("script.lua:1"), 0, None));
+    assert_ne!(one, two);
+    let registry = Registry::new();
+    let create = |site: Site| [Handle::new_at(Scripted, site), registry.insert_at(Scripted, site)];
+    let handles: Vec<_> = [one, two, two].into_iter().flat_map(create).collect();
+    let groups: Vec<_> =
+        of(&haft::leaks(), "::Scripted").iter().map(|leak| (leak.created_at, leak.count)).collect();
+    assert_eq!(groups, [(Some(two), 4), (Some(one), 2)]);
+    assert!(haft::leaks().to_string().contains("script.lua:2"));
+    for (number, handle) in handles.iter().enumerate() {
+        handle.delete();
+        let error = handle.get().err().unwrap();
+        assert_eq!(error.created_at(), Some(if number < 2 { one } else { two }));
+        assert!(
+            error.to_string().contains(if number < 2 { "script.lua:1" } else { "script.lua:2" }),
+            "{error}"
+        );
+    }
+    // A line of Rust is a place like any other.
+    let again = Handle::new_at(Scripted, handles[0].get().err().unwrap().removed_at().unwrap());
+    assert_eq!(of(&haft::leaks(), "::Scripted")[0].created_at.unwrap().file(), file!());
+    again.delete();
 }
 
 #[test]

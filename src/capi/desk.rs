@@ -7,6 +7,7 @@
 use super::ffi::{self, Fault};
 use super::handles::haft_handle;
 use super::kind::Object;
+use crate::raw::bits::BITS;
 use crate::raw::explain::Cause;
 use crate::raw::held::{CountedKept, Held, Kept, Owed};
 use crate::raw::registry::Owner;
@@ -222,7 +223,8 @@ fn shared() -> &'static Owner<CountedKept> {
     static ALL: Mutex<Option<&'static Owner<CountedKept>>> = Mutex::new(None);
     let known = &desk().shared;
     if known.get().is_none() {
-        known.set(Some(ALL.lock().get_or_insert_with(|| Box::leak(Box::new(Owner::named("haft_ref"))))));
+        known
+            .set(Some(ALL.lock().get_or_insert_with(|| Box::leak(Box::new(Owner::named("haft_ref", BITS))))));
     }
     known.get().expect("it was just set")
 }

@@ -10,11 +10,11 @@ use crate::raw::exhausted::Exhausted;
 use crate::raw::explain::Cause;
 use crate::raw::held::Owed;
 use crate::raw::operation;
-use crate::raw::site::{Line, Nowhere, Spot};
+use crate::raw::site::{Line, Nowhere, Site, Spot};
 use crate::report::at_exit::ask_environment;
 use std::ffi::{CStr, c_char, c_int, c_void};
 
-/// A handle: an integer that names an object. Never zero, never used twice in one process.
+/// A handle: an integer that names an object. Never zero, never used twice in one process. It fits `int64_t`, and is positive there.
 #[expect(non_camel_case_types, reason = "it is C's name")]
 pub type haft_handle = u64;
 
@@ -62,6 +62,23 @@ pub unsafe extern "C" fn haft_new(
     unsafe { create(r#type, object, out, Nowhere) }
 }
 
+/// Makes all handles of a kind narrow: below 2 to the power of `bits`, which is from 47 to 63. With 53 bits a handle is exact in a JavaScript number, a double or
+/// SQL's `REAL`; with 47 it fits a tagged pointer and LuaJIT's light userdata. Without this call it is 63.
+///
+/// *borrows* `type`. Call it before any other function is given the kind. (Again, with the same width, it does nothing.) A slot serves fewer handles then, 16,383 with 47 bits, and
+/// is not used any more after that, so that none is issued twice. Any thread. Takes a lock.
+///
+/// Returns `HAFT_OK`; `HAFT_WRONG_WIDTH` for another number of bits, or where the kind was used before, with another width; `HAFT_NULL_ARGUMENT`.
+///
+/// # Safety
+///
+/// `type` is null or a valid descriptor.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haft_narrow(r#type: *const haft_type, bits: u32) -> haft_status {
+    // SAFETY(F1): the caller's promise.
+    quick(|| unsafe { kind::narrow(r#type, bits) })
+}
+
 /// As `haft_new`, with the place for errors and reports; `HAFT_NEW` fills it in.
 ///
 /// *keeps* `file` for ever: a literal, as `__FILE__` is. (It is copied when it is first seen, and known by its address from then on. Null says nothing.) Any
@@ -80,6 +97,37 @@ pub unsafe extern "C" fn haft_new_at(
 ) -> haft_status {
     // SAFETY(F1): the caller's promise.
     unsafe { create(r#type, object, out, line(file, line_number)) }
+}
+
+/// As `haft_new`, in the name of a place in words: of a script's line, say, on behalf of which a binding creates the handle. Errors and reports
+/// show the text.
+///
+/// *borrows* `place`: its first 256 bytes are copied when it is first seen, and stay for ever. Null says nothing. haft remembers some 65,000 places in all;
+/// those that find no room go without one. Any thread.
+///
+/// # Safety
+///
+/// As for `haft_new`; `place` is null or a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haft_new_named(
+    r#type: *const haft_type,
+    object: *mut c_void,
+    out: *mut haft_handle,
+    place: *const c_char,
+) -> haft_status {
+    if place.is_null() {
+        // SAFETY(F1): the caller's promise.
+        return unsafe { create(r#type, object, out, Nowhere) };
+    }
+    // SAFETY(F1): not null, and the rest is the caller's promise.
+    let place = unsafe { CStr::from_ptr(place) }.to_string_lossy();
+    // SAFETY(F1): the caller's promise.
+    unsafe {
+        match Site::named(&place) {
+            Some(place) => create(r#type, object, out, place),
+            None => create(r#type, object, out, Nowhere),
+        }
+    }
 }
 
 /// # Safety

@@ -5,6 +5,8 @@
 
 use super::ffi::Fault;
 use super::pointers::present;
+use super::status::HAFT_WRONG_WIDTH;
+use crate::raw::bits::{BITS, NARROWEST};
 use crate::raw::registry::Owner;
 use crate::sync::{AtomicBool, Mutex, Ordering, thread_local};
 use std::cell::Cell;
@@ -62,6 +64,8 @@ pub(super) struct Kind {
     /// The name as it was; `name` says the same in UTF-8.
     text: &'static CStr,
     pub(super) name: &'static str,
+    /// Its handles are below 2 to the power of this.
+    bits: u32,
     pub(super) objects: Owner<Object>,
 }
 
@@ -174,8 +178,30 @@ pub(super) unsafe fn of(descriptor: *const haft_type) -> Result<&'static Kind, F
     // SAFETY(F1): as above.
     match known(descriptor) {
         Some(kind) => Ok(kind),
-        None => Ok(unsafe { find(descriptor) }),
+        None => Ok(unsafe { find(descriptor, BITS) }),
     }
+}
+
+/// The kind of a descriptor, whose handles are below 2^`bits`.
+///
+/// # Safety
+///
+/// As for [`of`].
+pub(super) unsafe fn narrow(descriptor: *const haft_type, bits: u32) -> Result<(), Fault> {
+    // SAFETY(F1): not null, and the rest is the caller's promise.
+    let descriptor = unsafe { present(descriptor.cast_mut(), "type")?.as_ref() };
+    if !(NARROWEST..=BITS).contains(&bits) {
+        return Err(Fault::new(
+            HAFT_WRONG_WIDTH,
+            "handles have a width of 47 to 63 bits; ask for one of these",
+        ));
+    }
+    // SAFETY(F1): as above.
+    if unsafe { find(descriptor, bits) }.bits != bits {
+        let text = "handles of another width may be out there: the kind was used before it was made narrow; call haft_narrow first";
+        return Err(Fault::new(HAFT_WRONG_WIDTH, text));
+    }
+    Ok(())
 }
 
 /// As [`of`], with a look at the name's text: for creations, and for errors.
@@ -190,7 +216,7 @@ pub(super) unsafe fn of_now(descriptor: *const haft_type) -> Result<&'static Kin
     // SAFETY(F1): as above.
     match known(descriptor).filter(|kind| unsafe { kind.says_the_same(descriptor) }) {
         Some(kind) => Ok(kind),
-        None => Ok(unsafe { find(descriptor) }),
+        None => Ok(unsafe { find(descriptor, BITS) }),
     }
 }
 
@@ -209,12 +235,14 @@ const fn index(address: usize) -> usize {
     (address >> 4) % RECENT
 }
 
+/// The kind of a descriptor; where it is new its handles have so many bits.
+///
 /// # Safety
 ///
 /// As for [`of`].
 #[cold]
 #[inline(never)]
-unsafe fn find(descriptor: &haft_type) -> &'static Kind {
+unsafe fn find(descriptor: &haft_type, bits: u32) -> &'static Kind {
     let address = std::ptr::from_ref(descriptor).addr();
     let mut kinds = KINDS.lock();
     let here = kinds.get_or_insert_with(HashMap::new).entry(address).or_default();
@@ -222,7 +250,7 @@ unsafe fn find(descriptor: &haft_type) -> &'static Kind {
     let same = here.iter().position(|kind| unsafe { kind.said_the_same(descriptor) });
     let index_of_same = same.unwrap_or_else(|| {
         // SAFETY(F1): as above.
-        here.push(unsafe { make(descriptor) });
+        here.push(unsafe { make(descriptor, bits) });
         here.len() - 1
     });
     // Relaxed: the lock orders it for those who come here.
@@ -237,7 +265,7 @@ unsafe fn find(descriptor: &haft_type) -> &'static Kind {
 /// # Safety
 ///
 /// As for [`of`].
-unsafe fn make(descriptor: &haft_type) -> &'static Kind {
+unsafe fn make(descriptor: &haft_type, bits: u32) -> &'static Kind {
     let text: &'static CStr = match descriptor.name.is_null() {
         true => c"",
         // SAFETY(F1): a descriptor's name is null or a C string.
@@ -255,6 +283,7 @@ unsafe fn make(descriptor: &haft_type) -> &'static Kind {
         destroy,
         text,
         name,
-        objects: Owner::named(name),
+        bits,
+        objects: Owner::named(name, bits),
     }))
 }

@@ -34,6 +34,8 @@ pub const HAFT_WRONG_THREAD: i32 = 13;
 pub const HAFT_IN_USE: i32 = 14;
 /// The writer asked to stop, or the output could not be written.
 pub const HAFT_NOT_WRITTEN: i32 = 15;
+/// Handles cannot be of this width, or the kind has handles of another one.
+pub const HAFT_WRONG_WIDTH: i32 = 16;
 
 /// The first number that haft will never use: from here on they are for the errors of others.
 pub const HAFT_OWN: i32 = 1000;
@@ -62,6 +64,7 @@ pub const fn code_text(code: i32) -> &'static CStr {
         HAFT_WRONG_THREAD => c"the reference belongs to another thread",
         HAFT_IN_USE => c"removed, but somebody still holds the object",
         HAFT_NOT_WRITTEN => c"the output could not be written",
+        HAFT_WRONG_WIDTH => c"a width that the handles cannot have",
         HAFT_OWN.. => c"an error of the library that returned it",
         _ => c"not a status of haft",
     }

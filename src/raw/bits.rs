@@ -27,6 +27,17 @@ pub(crate) const MAX_SLOTS: u32 = 1 << SLOT_BITS;
 /// The last generation that a slot can have; after it the slot is retired (S1).
 pub(crate) const MAX_GENERATION: u32 = (1 << GENERATION_BITS) - 1;
 
+/// Bits that a handle uses: all but the sign.
+pub(crate) const BITS: u32 = GENERATION_SHIFT + GENERATION_BITS;
+/// Bits that narrow handles have at least.
+pub(crate) const NARROWEST: u32 = 47;
+
+/// The last generation of a slot whose handles are below 2^`bits`.
+pub(crate) const fn last_generation(bits: u32) -> u32 {
+    assert!(bits >= NARROWEST && bits <= BITS, "handles have from 47 to 63 bits");
+    ((1_u64 << (bits - GENERATION_SHIFT)) - 1) as u32
+}
+
 /// What every handle has in bit 0, and in bit 63.
 const FIXED: u64 = 1 << 63 | 1;
 

@@ -1,7 +1,7 @@
 //! The machinery as the safe shell uses it: typed, and with nothing left to promise.
 
 use super::at_exit::FirstUse;
-use super::bits;
+use super::bits::{BITS, last_generation};
 use super::create::Reservation;
 use super::exhausted::Exhausted;
 use super::explain::{Finding, explain};
@@ -48,36 +48,30 @@ unsafe impl<T: Send + Sync> Send for Owner<T> {}
 
 impl<T: 'static> Owner<T> {
     pub(crate) const fn new(limit: usize) -> Self {
-        Self::narrow(limit, bits::MAX_GENERATION)
+        Self::narrow(limit, BITS)
     }
 
-    /// As [`Owner::new`], without handles of a higher generation than this.
-    pub(crate) const fn narrow(limit: usize, last_generation: u32) -> Self {
+    /// As [`Owner::new`], with handles below 2^`bits`.
+    pub(crate) const fn narrow(limit: usize, bits: u32) -> Self {
         Self {
             id: AtomicU64::new(NO_SET),
             set: AtomicPtr::new(ptr::null_mut()),
             limit,
-            last_generation,
+            last_generation: last_generation(bits),
             perpetual: false,
             _values: PhantomData,
         }
     }
 
-    /// A registry for ever, of values that go by this name.
+    /// A registry for ever, of values that go by this name, with handles below 2^`bits`.
     #[cfg(feature = "capi")]
-    pub(crate) fn named(name: &'static str) -> Self {
+    pub(crate) fn named(name: &'static str, bits: u32) -> Self {
         let info = Box::leak(Box::new(TypeInfo::named::<T>(name)));
-        let set = Set::of(info, &SPACE, UNLIMITED);
+        let last_generation = last_generation(bits);
+        let set = Set::narrow(info, &SPACE, UNLIMITED, last_generation);
         let id = AtomicU64::new(set.id());
         let set = AtomicPtr::new(ptr::from_ref(set).cast_mut());
-        Self {
-            id,
-            set,
-            limit: UNLIMITED,
-            last_generation: bits::MAX_GENERATION,
-            perpetual: true,
-            _values: PhantomData,
-        }
+        Self { id, set, limit: UNLIMITED, last_generation, perpetual: true, _values: PhantomData }
     }
 
     #[inline(always)]

@@ -4,13 +4,14 @@
 //! what identifies the place, filled and never emptied: lock-free, and without allocation. (The compiler may have several
 //! `Location`s for one line; whoever groups by line compares what they say.)
 //!
-//! A place in Rust is the address of its `Location`. Other languages have a file's name and a line; those are copied when they are first
-//! seen, since nobody can make a `Location`. The lowest bit of an entry, which is an address, tells the two apart.
+//! A place in Rust is the address of its `Location`. Other languages have a file's name and a line, or say where they are in words; those are
+//! copied when they are first seen, since nobody can make a `Location`. The lowest bit of an entry, which is an address, tells the two apart.
 
 use super::history::{NO_SITE, NOWHERE, SITE};
 #[cfg(feature = "capi")]
 use crate::sync::AtomicU32;
 use crate::sync::{AtomicPtr, Ordering};
+use std::hash::{DefaultHasher, Hasher};
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 
@@ -29,13 +30,31 @@ const FOREIGN: usize = 1;
 static TABLE: [AtomicPtr<()>; SITES] = [const { AtomicPtr::new(ptr::null_mut()) }; SITES];
 
 /// A place in another language.
-#[cfg_attr(not(feature = "capi"), expect(dead_code, reason = "only C makes some"))]
 #[derive(Debug)]
 struct Foreign {
-    /// The address of the file's name, as the caller gave it: what it is known by, together with the line.
+    /// The address of the file's name, as the caller gave it: what it is known by, together with the line. Or [`BY_TEXT`].
     key: usize,
+    /// The file's name, or all that is said.
     file: Box<str>,
     line: u32,
+    /// Where it is looked for first.
+    start: usize,
+}
+
+/// The key of what is known by its text.
+const BY_TEXT: usize = 0;
+
+/// The entry of a place in another language, made for the table.
+fn foreign(key: usize, file: Box<str>, line: u32, start: usize) -> NonNull<()> {
+    let new = Box::leak(Box::new(Foreign { key, file, line, start }));
+    NonNull::from(new).cast::<()>().map_addr(|address| address | FOREIGN)
+}
+
+/// Frees an entry that the table did not get.
+fn free_foreign(unused: NonNull<()>) {
+    let foreign = unused.as_ptr().map_addr(|address| address & !FOREIGN).cast::<Foreign>();
+    // SAFETY(F6): it was just made by `foreign`, and no entry has it.
+    drop(unsafe { Box::from_raw(foreign) });
 }
 
 /// A place in the source, as it was recorded.
@@ -54,15 +73,35 @@ impl Site {
         (self.0.addr().get() & FOREIGN == 0).then(|| unsafe { self.0.cast().as_ref() })
     }
 
+    /// What is known of it, where it is not a place in Rust.
+    fn foreign(self) -> Option<&'static Foreign> {
+        let address = self.0.as_ptr().map_addr(|address| address & !FOREIGN).cast::<Foreign>();
+        // SAFETY(F6): an entry with the mark is the address of one that was leaked.
+        (self.0.addr().get() & FOREIGN != 0).then(|| unsafe { &*address })
+    }
+
     /// File and line; and the column, where that is known.
     pub(crate) fn parts(self) -> (&'static str, u32, Option<u32>) {
-        if let Some(location) = self.location() {
-            return (location.file(), location.line(), Some(location.column()));
+        match (self.location(), self.foreign()) {
+            (Some(location), _) => (location.file(), location.line(), Some(location.column())),
+            (None, Some(foreign)) => (&foreign.file, foreign.line, None),
+            (None, None) => unreachable!("an entry is one of the two"),
         }
-        let foreign = self.0.as_ptr().map_addr(|address| address & !FOREIGN).cast::<Foreign>();
-        // SAFETY(F6): an entry with the mark is the address of one that was leaked.
-        let foreign: &'static Foreign = unsafe { &*foreign };
-        (&foreign.file, foreign.line, None)
+    }
+
+    /// A place in Rust, in the table or not.
+    pub(crate) fn of(location: &'static Location<'static>) -> Self {
+        Self(NonNull::from(location).cast())
+    }
+
+    /// A place in words, put into the table; `None` where no room is left for one more. Lock-free, but for the copy.
+    pub(crate) fn named(text: &str) -> Option<Self> {
+        let text = Named { text };
+        let mut hasher = DefaultHasher::new();
+        hasher.write(text.kept().as_bytes());
+        let start = hasher.finish() as usize % SITES;
+        let copy = || foreign(BY_TEXT, text.kept().into(), 0, start);
+        site(search(start, |known| text.is(known), copy, free_foreign))
     }
 }
 
@@ -124,10 +163,7 @@ impl Line<'_> {
     }
 
     fn is(self, known: NonNull<()>) -> bool {
-        let is_foreign = known.addr().get() & FOREIGN != 0;
-        let foreign = known.as_ptr().map_addr(|address| address & !FOREIGN).cast::<Foreign>();
-        // SAFETY(F6): an entry with the mark is the address of one that was leaked.
-        is_foreign && unsafe { ((*foreign).key, (*foreign).line) == (self.key(), self.line) }
+        Site(known).foreign().is_some_and(|known| (known.key, known.line) == (self.key(), self.line))
     }
 }
 
@@ -135,17 +171,8 @@ impl Line<'_> {
 impl Spot for Line<'_> {
     #[inline]
     fn number(self) -> u32 {
-        let copy = || {
-            let file = self.file.to_string_lossy().into_owned().into_boxed_str();
-            let foreign = Box::leak(Box::new(Foreign { key: self.key(), file, line: self.line }));
-            NonNull::from(foreign).cast::<()>().map_addr(|address| address | FOREIGN)
-        };
-        let free = |unused: NonNull<()>| {
-            let foreign = unused.as_ptr().map_addr(|address| address & !FOREIGN).cast::<Foreign>();
-            // SAFETY(F6): the copy that was just made, which no entry has.
-            drop(unsafe { Box::from_raw(foreign) });
-        };
-        self.known().unwrap_or_else(|| search(self.start(), |known| self.is(known), copy, free))
+        let copy = || foreign(self.key(), self.file.to_string_lossy().into(), self.line, self.start());
+        self.known().unwrap_or_else(|| search(self.start(), |known| self.is(known), copy, free_foreign))
     }
 
     #[inline]
@@ -183,6 +210,52 @@ impl Spot for Nowhere {
     #[inline]
     fn known(self) -> Option<u32> {
         Some(self.number())
+    }
+}
+
+/// A place in words: a script's line, a method of Java's.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    /// What is said. Of a longer text the first [`LONGEST`] bytes are kept.
+    text: &'a str,
+}
+
+/// The bytes that are kept of a text, so that a full table is bounded.
+const LONGEST: usize = 256;
+
+impl<'a> Named<'a> {
+    fn kept(self) -> &'a str {
+        let end = (0..=self.text.len().min(LONGEST)).rev().find(|end| self.text.is_char_boundary(*end));
+        &self.text[..end.unwrap_or(0)]
+    }
+
+    fn is(self, known: NonNull<()>) -> bool {
+        Site(known).foreign().is_some_and(|known| known.key == BY_TEXT && *known.file == *self.kept())
+    }
+}
+
+/// One that is in the table already.
+impl Spot for Site {
+    #[inline]
+    fn number(self) -> u32 {
+        match (self.location(), self.foreign()) {
+            (Some(location), _) => location.number(),
+            (None, Some(foreign)) => self
+                .known()
+                .unwrap_or_else(|| search(foreign.start, |known| known == self.0, || self.0, |_| ())),
+            (None, None) => NOWHERE,
+        }
+    }
+
+    #[inline]
+    fn known(self) -> Option<u32> {
+        match (self.location(), self.foreign()) {
+            (Some(location), _) => location.known(),
+            // Relaxed: only the address is compared, and what it points to is constant.
+            (None, Some(foreign)) => (TABLE[foreign.start].load(Ordering::Relaxed) == self.0.as_ptr())
+                .then_some(foreign.start as u32),
+            (None, None) => None,
+        }
     }
 }
 
@@ -247,133 +320,4 @@ pub(crate) fn site(number: u32) -> Option<Site> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn s11_a_line_that_finds_no_place_is_looked_for_in_a_few_places_only() {
-        let start = SITES / 2;
-        let leaked = || NonNull::from(Box::leak(Box::new(*Location::caller()))).cast::<()>();
-        let free = |unused: NonNull<()>| {
-            // SAFETY(F6): the copy that was just made, which no entry has.
-            drop(unsafe { Box::from_raw(unused.as_ptr().cast::<Location<'static>>()) });
-        };
-        let looks = std::cell::Cell::new(0);
-        let other = |_| {
-            looks.set(looks.get() + 1);
-            false
-        };
-        let numbers: Vec<_> = (0..=PROBES).map(|_| search(start, other, leaked, free)).collect();
-        assert!(numbers.iter().all(|number| *number == NOWHERE || site(*number).is_some()));
-        assert_eq!(numbers[PROBES], NOWHERE, "other lines are in all its places");
-        looks.set(0);
-        assert_eq!((search(start, other, leaked, free), looks.get()), (NOWHERE, PROBES));
-    }
-
-    #[test]
-    fn s14_the_place_that_stands_for_no_site_is_never_used() {
-        assert_ne!(search_for(0, Location::caller()), NO_SITE);
-        assert_ne!(search_for(SITES - 1, Location::caller()), NO_SITE);
-        assert_ne!(search_for(SITES - 1, Location::caller()), NO_SITE);
-        assert!(TABLE[NO_SITE as usize].load(Ordering::Relaxed).is_null());
-    }
-
-    fn search_for(place: usize, location: &'static Location<'static>) -> u32 {
-        search(
-            place,
-            |known| ptr::eq(known.as_ptr().cast(), location),
-            || NonNull::from(location).cast(),
-            |_| (),
-        )
-    }
-
-    #[test]
-    fn s11_what_was_made_for_a_site_that_another_thread_put_in_first_is_freed() {
-        // `make` runs after the look at the empty place and before the exchange: whatever it does, another thread could.
-        let here = Location::caller();
-        let address = NonNull::from(here).cast::<()>();
-        let place = SITES / 5;
-        let same = |known: NonNull<()>| known == address;
-        let freed = std::cell::Cell::new(None);
-        let first = std::cell::Cell::new(NO_SITE);
-        let overtaken = || {
-            first.set(search_for(place, here));
-            address
-        };
-        assert_eq!(search(place, same, overtaken, |unused| freed.set(Some(unused))), first.get());
-        assert_eq!(freed.get(), Some(address));
-        // Whoever puts it in keeps it, and whoever finds it makes none.
-        let there = NonNull::from(Location::caller()).cast::<()>();
-        search(place, |known| known == there, || there, |_| unreachable!("it was put in"));
-        search(
-            place,
-            |known| known == there,
-            || unreachable!("it is there"),
-            |_| unreachable!("nothing was made"),
-        );
-    }
-
-    #[test]
-    fn s14_a_site_has_one_number_and_comes_back() {
-        let here = Location::caller();
-        let there = Location::caller();
-        assert_eq!(here.number(), here.number());
-        assert_ne!(here.number(), there.number());
-        assert_eq!(site(here.number()).unwrap().location(), Some(here));
-        assert!(site(0).is_none());
-        assert!(site(u32::MAX).is_none());
-    }
-
-    #[test]
-    fn s14_sites_that_fall_on_the_same_place_have_numbers_of_their_own() {
-        let (here, there) = (Location::caller(), Location::caller());
-        let place = SITES / 3;
-        assert_ne!(search_for(place, here), search_for(place, there));
-        assert_eq!(search_for(place, there), search_for(place, there));
-    }
-
-    #[cfg(feature = "capi")]
-    #[test]
-    fn s14_lines_of_other_languages_have_numbers_and_come_back() {
-        let file = c"lib/session.c";
-        let first = Line { file, line: 7 };
-        let second = Line { file, line: 8 };
-        assert_eq!(first.number(), first.number());
-        assert_ne!(first.number(), second.number());
-        assert_eq!(site(first.number()).unwrap().parts(), ("lib/session.c", 7, None));
-        assert_eq!(site(second.number()).unwrap().parts(), ("lib/session.c", 8, None));
-        assert!(site(first.number()).unwrap().location().is_none());
-    }
-
-    #[cfg(feature = "capi")]
-    #[test]
-    fn s14_a_line_of_another_language_is_itself_and_nothing_beside_it() {
-        let (file, other) = (c"lib/near.c", c"lib/far.c");
-        let line = Line { file, line: 7 };
-        let known = |line: Line<'_>| site(line.number()).unwrap().0;
-        assert!(line.is(known(line)));
-        assert!(!line.is(known(Line { file, line: 8 })));
-        assert!(!line.is(known(Line { file: other, line: 7 })));
-        assert!(!line.is(NonNull::from(Location::caller()).cast()));
-        assert_eq!(line.known(), Some(line.number()).filter(|number| *number as usize == line.start()));
-    }
-
-    #[cfg(feature = "capi")]
-    #[test]
-    fn s14_lines_of_one_file_are_spread_over_the_table() {
-        let file = c"lib/spread.c";
-        let places: std::collections::HashSet<_> =
-            (0..1000).map(|line| Line { file, line }.start()).collect();
-        assert!(places.len() > 900, "{} of a thousand", places.len());
-        assert!(places.iter().all(|place| *place < SITES));
-        assert!(places.iter().max().unwrap() - places.iter().min().unwrap() > SITES / 2);
-    }
-
-    #[cfg(feature = "capi")]
-    #[test]
-    fn s14_a_call_without_a_place_has_a_number_of_its_own() {
-        let number = Nowhere.number();
-        assert_eq!((Nowhere.number(), Nowhere.known()), (number, Some(number)));
-        assert!(site(number).unwrap().parts().0.contains("without a place"));
-    }
-}
+mod tests;

@@ -136,6 +136,41 @@ static void null_arguments_are_named(void) {
     CHECK(haft_release(&ref) == HAFT_OK && haft_remove(handle) == HAFT_OK);
 }
 
+// Twice the same words in different memory are one place.
+static void a_handle_has_the_place_that_it_is_created_for(void) {
+    char words[] = "login.lua:12";
+    haft_ref ref;
+    haft_handle handle, bare;
+    CHECK(haft_new_named(&socket_type, NULL, &handle, words) == HAFT_OK);
+    words[0] = 'x';
+    CHECK(haft_new_named(&socket_type, NULL, &bare, NULL) == HAFT_OK);
+    CHECK(HAFT_REMOVE(handle) == HAFT_OK && HAFT_REMOVE(bare) == HAFT_OK);
+    FAILS(haft_get(&socket_type, handle, &ref), HAFT_STALE, "created at login.lua:12", "suite.c");
+    FAILS(haft_get(&socket_type, bare, &ref), HAFT_STALE, "without a place", "suite.c");
+    FAILS(haft_new_named(NULL, NULL, &handle, words), HAFT_NULL_ARGUMENT, "`type`", "null");
+    FAILS(haft_new_named(&socket_type, NULL, NULL, words), HAFT_NULL_ARGUMENT, "`out`", "null");
+}
+
+// Handles that fit a double, for ever different.
+static void a_narrow_kind_has_low_handles(void) {
+    static const haft_type narrow_type = {"narrow", NULL};
+    haft_handle handle, last = 0;
+    FAILS(haft_narrow(NULL, 53), HAFT_NULL_ARGUMENT, "`type`", "null");
+    FAILS(haft_narrow(&narrow_type, 46), HAFT_WRONG_WIDTH, "47", "63");
+    FAILS(haft_narrow(&narrow_type, 64), HAFT_WRONG_WIDTH, "47", "63");
+    CHECK(haft_narrow(&narrow_type, 47) == HAFT_OK && haft_narrow(&narrow_type, 47) == HAFT_OK);
+    // More than a slot's generations of 14 bits.
+    for (int again = 0; again < 100000; again += 1) {
+        CHECK(HAFT_NEW(&narrow_type, NULL, &handle) == HAFT_OK && handle != last);
+        CHECK(handle < (haft_handle)1 << 47 && (haft_handle)(double)handle == handle);
+        CHECK(HAFT_REMOVE(handle) == HAFT_OK);
+        last = handle;
+    }
+    FAILS(haft_narrow(&narrow_type, 53), HAFT_WRONG_WIDTH, "before", "haft_narrow");
+    CHECK(haft_narrow(&socket_type, 63) == HAFT_OK);
+    FAILS(haft_narrow(&socket_type, 53), HAFT_WRONG_WIDTH, "before", "haft_narrow");
+}
+
 static void a_reference_is_released_once(void) {
     int destroyed = 0;
     haft_handle handle = 0, other = 0;
@@ -390,7 +425,7 @@ static void reports_name_what_is_alive(void) {
 }
 
 static void statuses_have_texts(void) {
-    for (haft_status status = HAFT_OK; status <= HAFT_NOT_WRITTEN; status++) {
+    for (haft_status status = HAFT_OK; status <= HAFT_WRONG_WIDTH; status++) {
         CHECK(strlen(haft_status_text(status)) > 3);
         for (haft_status other = HAFT_OK; other < status; other++) {
             CHECK(strcmp(haft_status_text(status), haft_status_text(other)) != 0);
@@ -474,8 +509,8 @@ static void counters_tell_what_was_returned_and_misused(void) {
     CHECK(after.returned == before.returned + 1 && after.removed == before.removed + 1);
     CHECK(after.retired == 0 && after.errors == before.errors);
 
-    uint64_t errors[HAFT_NOT_WRITTEN + 1], sum = 0;
-    for (haft_status status = HAFT_OK; status <= HAFT_NOT_WRITTEN; status++) {
+    uint64_t errors[HAFT_WRONG_WIDTH + 1], sum = 0;
+    for (haft_status status = HAFT_OK; status <= HAFT_WRONG_WIDTH; status++) {
         errors[status] = haft_errors(status);
         sum += errors[status];
     }
@@ -497,6 +532,8 @@ int main(void) {
     take_gives_the_object_back();
     wrong_handles_are_told_apart();
     null_arguments_are_named();
+    a_handle_has_the_place_that_it_is_created_for();
+    a_narrow_kind_has_low_handles();
     a_reference_is_released_once();
     more_references_than_places();
     references_belong_to_threads_unless_shared();
