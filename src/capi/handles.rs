@@ -10,9 +10,10 @@ use crate::raw::exhausted::Exhausted;
 use crate::raw::explain::Cause;
 use crate::raw::held::Owed;
 use crate::raw::operation;
-use crate::raw::site::{Line, Nowhere, Site, Spot};
+use crate::raw::site::{Line, Nowhere, Numbered, Site, Spot};
 use crate::report::at_exit::ask_environment;
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
 
 /// A handle: an integer that names an object. Never zero, never used twice in one process. It fits `int64_t`, and is positive there.
 #[expect(non_camel_case_types, reason = "it is C's name")]
@@ -59,7 +60,7 @@ pub unsafe extern "C" fn haft_new(
     out: *mut haft_handle,
 ) -> haft_status {
     // SAFETY(F1): the caller's promise.
-    unsafe { create(r#type, object, out, Nowhere) }
+    unsafe { haft_new_named(r#type, object, out, ptr::null()) }
 }
 
 /// Makes all handles of a kind narrow: below 2 to the power of `bits`, which is from 47 to 63. With 53 bits a handle is exact in a JavaScript number, a double or
@@ -115,19 +116,13 @@ pub unsafe extern "C" fn haft_new_named(
     out: *mut haft_handle,
     place: *const c_char,
 ) -> haft_status {
-    if place.is_null() {
-        // SAFETY(F1): the caller's promise.
-        return unsafe { create(r#type, object, out, Nowhere) };
-    }
-    // SAFETY(F1): not null, and the rest is the caller's promise.
-    let place = unsafe { CStr::from_ptr(place) }.to_string_lossy();
+    let named = (!place.is_null()).then(|| {
+        // SAFETY(F1): not null, and the rest is the caller's promise.
+        Site::named(&unsafe { CStr::from_ptr(place) }.to_string_lossy())
+    });
+    let number = named.flatten().map_or_else(|| Nowhere.number(), Site::number);
     // SAFETY(F1): the caller's promise.
-    unsafe {
-        match Site::named(&place) {
-            Some(place) => create(r#type, object, out, place),
-            None => create(r#type, object, out, Nowhere),
-        }
-    }
+    unsafe { create(r#type, object, out, Numbered(number)) }
 }
 
 /// # Safety

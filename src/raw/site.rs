@@ -74,6 +74,7 @@ impl Site {
     }
 
     /// What is known of it, where it is not a place in Rust.
+    #[inline(always)]
     fn foreign(self) -> Option<&'static Foreign> {
         let address = self.0.as_ptr().map_addr(|address| address & !FOREIGN).cast::<Foreign>();
         // SAFETY(F6): an entry with the mark is the address of one that was leaked.
@@ -181,6 +182,22 @@ impl Spot for Line<'_> {
         // Acquire (E2): what it points to is visible.
         let known = NonNull::new(TABLE[start].load(Ordering::Acquire))?;
         self.is(known).then_some(start as u32)
+    }
+}
+
+/// A site whose number is at hand.
+#[cfg(feature = "capi")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Numbered(pub(crate) u32);
+
+#[cfg(feature = "capi")]
+impl Spot for Numbered {
+    fn number(self) -> u32 {
+        self.0
+    }
+
+    fn known(self) -> Option<u32> {
+        Some(self.0)
     }
 }
 
