@@ -63,7 +63,9 @@ impl Listener {
     }
 }
 
+// Each test has a type of its own, since a registry takes over what another one of its type has left.
 struct Session(#[expect(dead_code)] u64);
+struct Call(#[expect(dead_code)] u64);
 
 fn what(seen: &[Seen]) -> Vec<(&str, &str)> {
     seen.iter().map(|seen| (seen.level.as_str(), seen.get("message"))).collect()
@@ -111,7 +113,7 @@ fn s10_a_subscriber_may_use_haft_and_may_panic() {
     fn work() {
         // New pages, mistakes, a dropped registry: all of which are silent here, or this would never end.
         let registry = Registry::new();
-        let handle = registry.insert(Session(1));
+        let handle = registry.insert(Call(1));
         assert!(registry.get(handle).is_ok());
         registry.remove(handle).unwrap();
         assert!(registry.remove(handle).is_err());
@@ -123,7 +125,7 @@ fn s10_a_subscriber_may_use_haft_and_may_panic() {
         PANICS.store(panics, SeqCst);
         let registry = Registry::new();
         let seen = listener.listen(|| {
-            let handle = registry.insert(Session(7));
+            let handle = registry.insert(Call(7));
             assert_eq!(registry.get(handle).map(drop), Ok(()));
             let other = Handle::<u8>::from_bits(handle.to_bits()).unwrap();
             assert!(other.get().is_err());
