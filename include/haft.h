@@ -44,6 +44,7 @@
 /* The same with the place in the source, which errors and reports then name. */
 #define HAFT_NEW(type, object, out) haft_new_at((type), (object), (out), __FILE__, __LINE__)
 #define HAFT_REMOVE(handle) haft_remove_at((handle), __FILE__, __LINE__)
+#define HAFT_REMOVE_AND_WAIT(handle) haft_remove_and_wait_at((handle), __FILE__, __LINE__)
 #define HAFT_TAKE(type, handle, out) haft_take_at((type), (handle), (out), __FILE__, __LINE__)
 
 
@@ -97,6 +98,9 @@
 
 // Handles cannot be of this width, or the kind has handles of another one.
 #define HAFT_WRONG_WIDTH 16
+
+// The thread that wants to wait until nobody holds the object holds it itself.
+#define HAFT_HELD_HERE 17
 
 // The first number that haft will never use: from here on they are for the errors of others.
 #define HAFT_OWN 1000
@@ -307,6 +311,26 @@ haft_status haft_remove(haft_handle handle);
 haft_status haft_remove_at(haft_handle handle,
                            const char *file,
                            uint32_t line_number);
+
+// Removes a handle of any kind, and returns when its object has been destroyed, by whoever was the last holder. As `HAFT_REMOVE_AND_WAIT`,
+// which also records the place.
+//
+// For what must not go on behind one's back: when it has returned, no thread is in the middle of a callback that holds the object, and none
+// will be. Zero is accepted and does nothing. Any thread. Blocks until the references of other threads are released. So it must not be
+// called with a lock that a holder needs. References of this thread must be released before. For one that is not shared,
+// `HAFT_HELD_HERE` says so; for one that is shared, it would wait without end.
+//
+// Returns as `haft_remove`, or `HAFT_HELD_HERE`: nothing is removed then.
+haft_status haft_remove_and_wait(haft_handle handle);
+
+// As `haft_remove_and_wait`, with the place for errors; `HAFT_REMOVE_AND_WAIT` fills it in. *keeps* `file` for ever, as `haft_new_at`.
+//
+// # Safety
+//
+// `file` is null or a C string that stays for ever.
+haft_status haft_remove_and_wait_at(haft_handle handle,
+                                    const char *file,
+                                    uint32_t line_number);
 
 // Removes a handle and gives the object back: it is the caller's then, and not destroyed. As `HAFT_TAKE`, which also records the place.
 //

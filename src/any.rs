@@ -3,8 +3,8 @@
 use crate::error::Error;
 use crate::handle::{Handle, Removal};
 use crate::raw::explain::{explain, explain_as, type_of};
-use crate::raw::find::Want;
-use crate::raw::operation;
+use crate::raw::find::{Erased, Want};
+use crate::raw::operation::{self, Waited};
 use crate::raw::site::Spot;
 use std::any::TypeId;
 use std::fmt;
@@ -93,6 +93,28 @@ impl AnyHandle {
             Some(was_dropped) => Ok(Removal::new(was_dropped)),
             None => Err(self.explain()),
         }
+    }
+
+    /// Removes the handle, and returns when its value has been dropped, by whoever is the last
+    /// holder. As [`Handle::remove_and_wait`].
+    ///
+    /// # Errors
+    ///
+    /// [`HeldHere`](crate::ErrorKind::HeldHere), where this thread holds the value itself, or as for
+    /// [`remove`](Self::remove). Nothing else changes then, and it does not wait.
+    #[track_caller]
+    pub fn remove_and_wait(self) -> Result<(), Error> {
+        self.remove_and_wait_at(Location::caller())
+    }
+
+    pub(crate) fn remove_and_wait_at(self, removed: impl Spot) -> Result<(), Error> {
+        let explain = || explain(self.to_bits(), None, Want::Type);
+        let finding = match operation::remove_and_wait::<Erased>(self.to_bits(), Want::Type, removed) {
+            Waited::Dropped => return Ok(()),
+            Waited::NotLive => explain(),
+            Waited::HeldHere => explain().held_here(),
+        };
+        Err(Error::new(self.to_bits(), None, finding))
     }
 
     /// Returns the name of the value's type. It looks, and writes nothing; wait-free.

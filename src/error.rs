@@ -49,11 +49,13 @@ pub enum ErrorKind {
     WrongRegistry,
     /// The handle is live, and 4,194,303 counted guards hold it, which is all that can be counted.
     TooManyHolds,
+    /// The handle is live, and the thread that wants to wait until nobody holds it, holds it itself.
+    HeldHere,
 }
 
 impl ErrorKind {
     /// Every kind, in the order of their numbers.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Null,
         Self::Malformed,
         Self::Unissued,
@@ -61,6 +63,7 @@ impl ErrorKind {
         Self::WrongType,
         Self::WrongRegistry,
         Self::TooManyHolds,
+        Self::HeldHere,
     ];
 
     /// The place in [`ErrorKind::ALL`].
@@ -109,6 +112,7 @@ impl Error {
             Cause::WrongType => ErrorKind::WrongType,
             Cause::WrongRegistry => ErrorKind::WrongRegistry,
             Cause::TooManyHolds => ErrorKind::TooManyHolds,
+            Cause::HeldHere => ErrorKind::HeldHere,
         }
     }
 

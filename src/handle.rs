@@ -318,6 +318,42 @@ impl<T: Send + Sync + 'static> Handle<T> {
         }
     }
 
+    /// Removes the handle, and returns when its value has been dropped: by this thread or, where
+    /// somebody still holds it, by the last holder.
+    ///
+    /// For what must not go on behind one's back: when this has returned, no other thread is in the
+    /// middle of a callback that holds the value, and none will be. It sleeps while it waits. A
+    /// guard that is leaked is waited for without end; [`Registry::deferred`](crate::Registry::deferred)
+    /// shows who is waited for.
+    ///
+    /// A thread must not wait for itself: drop your own guards first. If one of this thread's six
+    /// cheap ones holds the value, that is an error. Counted guards ([`SharedRef`](crate::SharedRef),
+    /// and a seventh [`Ref`]) belong to no thread, so they are waited for, whoever has them.
+    ///
+    /// Costs as [`remove`](Self::remove), and a lock. Nobody pays for it where nobody waits.
+    ///
+    /// # Errors
+    ///
+    /// [`HeldHere`](crate::ErrorKind::HeldHere), or as for [`get`](Self::get). Nothing else changes
+    /// then, and it does not wait.
+    ///
+    /// ```
+    /// # use haft::{ErrorKind, Handle};
+    /// # use std::thread;
+    /// let handle = Handle::new(String::from("callback data"));
+    /// let guard = handle.get().unwrap();
+    /// assert_eq!(handle.remove_and_wait().unwrap_err().kind(), ErrorKind::HeldHere);
+    /// let waits = thread::spawn(move || handle.remove_and_wait());
+    /// thread::sleep(std::time::Duration::from_millis(1));
+    /// drop(guard);
+    /// assert!(waits.join().unwrap().is_ok());
+    /// ```
+    #[track_caller]
+    pub fn remove_and_wait(self) -> Result<(), Error> {
+        let waited = registry::remove_and_wait::<T>(self.to_bits(), Location::caller());
+        waited.map_err(|finding| Error::of::<T>(self.to_bits(), || finding))
+    }
+
     /// Removes the handle and gives the value back: `None` where somebody holds it, who will drop
     /// it. Never blocks.
     ///

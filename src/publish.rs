@@ -60,5 +60,6 @@ const fn label(kind: ErrorKind) -> &'static str {
         ErrorKind::WrongType => "WrongType",
         ErrorKind::WrongRegistry => "WrongRegistry",
         ErrorKind::TooManyHolds => "TooManyHolds",
+        ErrorKind::HeldHere => "HeldHere",
     }
 }

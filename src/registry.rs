@@ -217,6 +217,19 @@ impl<T: Send + Sync + 'static> Registry<T> {
         }
     }
 
+    /// Removes a handle, and returns when its value has been dropped, by whoever is the last holder.
+    /// As [`Handle::remove_and_wait`].
+    ///
+    /// # Errors
+    ///
+    /// [`HeldHere`](crate::ErrorKind::HeldHere), where this thread holds the value itself, or as for
+    /// [`get`](Self::get). Nothing else changes then, and it does not wait.
+    #[track_caller]
+    pub fn remove_and_wait(&self, handle: Handle<T>) -> Result<(), Error> {
+        let waited = self.owner.remove_and_wait(handle.to_bits(), Location::caller());
+        waited.map_err(|finding| Error::of::<T>(handle.to_bits(), || finding))
+    }
+
     /// Removes a handle and gives the value back: `None` where somebody holds it, who will drop it.
     /// Never blocks; as [`Handle::take`].
     ///

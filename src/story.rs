@@ -60,6 +60,7 @@ fn verdict(error: &Error) -> &'static str {
         Cause::WrongType => " is of the wrong type",
         Cause::WrongRegistry => " belongs to another registry",
         Cause::TooManyHolds => " is held by as many counted guards as there can be",
+        Cause::HeldHere => " is held by this very thread, which would wait for itself",
     }
 }
 
@@ -215,6 +216,7 @@ fn remedy(error: &Error, clue: &Clue) -> &'static str {
         (Cause::WrongType, _) => ". Look it up with its own type, or check for mixed-up arguments.",
         (Cause::WrongRegistry, _) => ". Look it up in the registry that issued it.",
         (Cause::TooManyHolds, _) => ". Drop some guards; they are likely leaked.",
+        (Cause::HeldHere, _) => ". Drop the guard first, or use `remove`, which does not wait.",
     }
 }
 

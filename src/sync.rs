@@ -31,6 +31,12 @@ pub(crate) use model::sync::atomic::{
 #[cfg(all(haft_loom, not(haft_shuttle)))]
 pub(crate) use schedules::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
+#[cfg(haft_loom)]
+use model::sync as std_or_model;
+#[cfg(not(haft_loom))]
+use std::sync as std_or_model;
+pub(crate) use std_or_model::Arc;
+
 #[cfg(not(haft_loom))]
 pub(crate) use std::thread_local;
 
@@ -221,6 +227,33 @@ impl<T> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
         // Release: as above; the lock itself is let go after this.
         self.trace.swap(0, Ordering::Release);
+    }
+}
+
+/// Something that happens once, and that one thread waits for.
+#[derive(Debug)]
+pub(crate) struct Signal {
+    given: std_or_model::Mutex<bool>,
+    told: std_or_model::Condvar,
+}
+
+impl Signal {
+    pub(crate) fn new() -> Self {
+        Self { given: std_or_model::Mutex::new(false), told: std_or_model::Condvar::new() }
+    }
+
+    /// It has happened.
+    pub(crate) fn give(&self) {
+        *self.given.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = true;
+        self.told.notify_one();
+    }
+
+    /// Waits until it has.
+    pub(crate) fn wait(&self) {
+        let mut given = self.given.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        while !*given {
+            given = self.told.wait(given).unwrap_or_else(|poisoned| poisoned.into_inner());
+        }
     }
 }
 

@@ -121,7 +121,7 @@ fn names() -> HashSet<String> {
 }
 
 /// From leaf to root. A module names only those before it, but for the pairs below.
-const ORDER: [&str; 45] = [
+const ORDER: [&str; 46] = [
     "windows",
     "pin",
     "at_exit",
@@ -146,6 +146,7 @@ const ORDER: [&str; 45] = [
     "record",
     "records",
     "overdue",
+    "waits",
     "token",
     "page",
     "lists",

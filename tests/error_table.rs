@@ -303,6 +303,15 @@ fn s13_every_mistake_has_its_text() {
         too_many(),
         &["likely leaked"],
     );
+    let live_here = registry.insert(session());
+    let guard = registry.get(live_here).unwrap();
+    table.row(
+        "a handle that this thread holds, where it would wait until nobody does",
+        ErrorKind::HeldHere,
+        registry.remove_and_wait(live_here).unwrap_err(),
+        &["wait for itself", "does not wait"],
+    );
+    drop(guard);
     let any = AnyHandle::from(removed).remove().unwrap_err();
     assert!(!any.to_string().contains("wanted"), "nothing was wanted: {any}");
 

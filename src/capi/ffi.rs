@@ -165,6 +165,7 @@ pub(super) const fn code_of(kind: ErrorKind) -> i32 {
         ErrorKind::WrongType => HAFT_WRONG_TYPE,
         ErrorKind::WrongRegistry => HAFT_WRONG_REGISTRY,
         ErrorKind::TooManyHolds => HAFT_TOO_MANY_HOLDS,
+        ErrorKind::HeldHere => HAFT_HELD_HERE,
     }
 }
 

@@ -354,6 +354,42 @@ fn remove_slowly(handle: u64, removed: impl Spot) -> haft_status {
     })
 }
 
+/// Removes a handle of any kind, and returns when its object has been destroyed, by whoever was the last holder. As `HAFT_REMOVE_AND_WAIT`,
+/// which also records the place.
+///
+/// For what must not go on behind one's back: when it has returned, no thread is in the middle of a callback that holds the object, and none
+/// will be. Zero is accepted and does nothing. Any thread. Blocks until the references of other threads are released. So it must not be
+/// called with a lock that a holder needs. References of this thread must be released before. For one that is not shared,
+/// `HAFT_HELD_HERE` says so; for one that is shared, it would wait without end.
+///
+/// Returns as `haft_remove`, or `HAFT_HELD_HERE`: nothing is removed then.
+#[unsafe(no_mangle)]
+pub extern "C" fn haft_remove_and_wait(handle: haft_handle) -> haft_status {
+    remove_and_wait(handle, Nowhere)
+}
+
+/// As `haft_remove_and_wait`, with the place for errors; `HAFT_REMOVE_AND_WAIT` fills it in. *keeps* `file` for ever, as `haft_new_at`.
+///
+/// # Safety
+///
+/// `file` is null or a C string that stays for ever.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haft_remove_and_wait_at(
+    handle: haft_handle,
+    file: *const c_char,
+    line_number: u32,
+) -> haft_status {
+    // SAFETY(F1): the caller's promise.
+    remove_and_wait(handle, unsafe { line(file, line_number) })
+}
+
+fn remove_and_wait(handle: u64, removed: impl Spot) -> haft_status {
+    ffi::call(|| match AnyHandle::from_bits(handle) {
+        None => Ok(()),
+        Some(handle) => Ok(handle.remove_and_wait_at(removed)?),
+    })
+}
+
 /// Removes a handle and gives the object back: it is the caller's then, and not destroyed. As `HAFT_TAKE`, which also records the place.
 ///
 /// *transfers* the object to the caller. *borrows* `type`. Any thread. Blocks only where the thread meets the kind for the first time.

@@ -36,6 +36,8 @@ pub const HAFT_IN_USE: i32 = 14;
 pub const HAFT_NOT_WRITTEN: i32 = 15;
 /// Handles cannot be of this width, or the kind has handles of another one.
 pub const HAFT_WRONG_WIDTH: i32 = 16;
+/// The thread that wants to wait until nobody holds the object holds it itself.
+pub const HAFT_HELD_HERE: i32 = 17;
 
 /// The first number that haft will never use: from here on they are for the errors of others.
 pub const HAFT_OWN: i32 = 1000;
@@ -65,6 +67,7 @@ pub const fn code_text(code: i32) -> &'static CStr {
         HAFT_IN_USE => c"removed, but somebody still holds the object",
         HAFT_NOT_WRITTEN => c"the output could not be written",
         HAFT_WRONG_WIDTH => c"a width that the handles cannot have",
+        HAFT_HELD_HERE => c"the thread that would wait holds the object itself",
         HAFT_OWN.. => c"an error of the library that returned it",
         _ => c"not a status of haft",
     }

@@ -28,6 +28,8 @@ pub(crate) enum Cause {
     WrongRegistry,
     /// Live and right, but it has all the counted holds that there can be.
     TooManyHolds,
+    /// Live and right, but who wants to wait for its last holder is one.
+    HeldHere,
 }
 
 /// All that was seen of a handle that was refused and may not be there later. Two words, so that they are
@@ -44,6 +46,14 @@ impl Finding {
     #[inline]
     pub(crate) const fn only(cause: Cause) -> Self {
         Self { cause, sites: Sites::NONE }
+    }
+
+    /// Of a handle that was seen live: that this thread holds it. If it is removed by now, that is what is said.
+    pub(crate) fn held_here(self) -> Self {
+        match self.cause {
+            Cause::Reserved | Cause::Live | Cause::TooManyHolds => Self { cause: Cause::HeldHere, ..self },
+            _ => self,
+        }
     }
 
     /// The number of the site that created it.

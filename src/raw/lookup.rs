@@ -9,7 +9,7 @@
 //! it *has* the value, and returns a guard as if it had come a moment earlier. If not, it fails, and nobody
 //! has noticed. No user code runs in a lookup.
 
-use super::find::{Typed, Want, find};
+use super::find::{Typed, Value, Want, find};
 use super::link::Link;
 use super::record::{Cell, Record};
 use super::remove;
@@ -172,10 +172,10 @@ pub(crate) fn get_or<T: 'static, R>(
 ///
 /// Wait-free.
 #[inline]
-pub(crate) fn is_live<T: 'static>(space: &'static Space, handle: u64, want: Want) -> bool {
-    find::<Typed<T>>(space, handle, want).is_some_and(|(page, link)| {
-        // SAFETY(I2): it is installed, of that type, and has the slot.
-        let slot = unsafe { page.memory().slot::<T>(link) }.0;
+pub(crate) fn is_live<V: Value>(space: &'static Space, handle: u64, want: Want) -> bool {
+    find::<V>(space, handle, want).is_some_and(|(page, link)| {
+        // SAFETY(I2): it is installed, has such values, and has the slot.
+        let slot = unsafe { V::slot(page, page.memory(), link) };
         slot.state().is_live_as(Reader::NOBODY.live(handle))
     })
 }

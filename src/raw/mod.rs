@@ -34,6 +34,7 @@ pub(crate) mod space;
 pub(crate) mod token;
 pub(crate) mod unwind;
 pub(crate) mod vacancy;
+pub(crate) mod waits;
 #[cfg(all(windows, not(miri)))]
 pub(crate) mod windows;
 

@@ -103,6 +103,32 @@ pub(crate) fn take<T: 'static>(handle: u64, want: Want, removed: impl Spot) -> O
     close::<Typed<T>, T>(handle, want, removed, |alone, me| unsafe { alone.take_value::<T>(me) })
 }
 
+/// What became of a removal that waits.
+pub(crate) enum Waited {
+    /// The value is dropped.
+    Dropped,
+    /// The handle is not live, as wanted, or another removal has won.
+    NotLive,
+    /// It is live, and a guard of this thread holds the value.
+    HeldHere,
+}
+
+/// Removes a handle, and returns when its value is dropped, by whoever does that.
+pub(crate) fn remove_and_wait<V: Value>(handle: u64, want: Want, removed: impl Spot) -> Waited {
+    let is_held = me().is_some_and(|me| me.holds(handle));
+    if is_held && lookup::is_live::<V>(&SPACE, handle, want) {
+        return Waited::HeldHere;
+    }
+    let entered = SPACE.waits().enter(handle);
+    match close::<V, ()>(handle, want, removed, remove::Alone::drop_value) {
+        None => return Waited::NotLive,
+        Some(Some(())) => {}
+        // Nothing of this thread is locked or lent.
+        Some(None) => entered.until_dropped(),
+    }
+    Waited::Dropped
+}
+
 /// As [`remove`] of a `T` in whatever registry, if the handle is this thread's own and nobody else has to do
 /// with it: whether it was.
 #[cfg(feature = "capi")]

@@ -4,13 +4,13 @@ use super::at_exit::FirstUse;
 use super::bits::{BITS, last_generation};
 use super::create::Reservation;
 use super::exhausted::Exhausted;
-use super::explain::{Finding, explain};
-use super::find::{NO_SET, Want};
+use super::explain::{Finding, explain, explain_as};
+use super::find::{NO_SET, Typed, Want};
 use super::held::Held;
 use super::history::NOWHERE;
 use super::layout::TypeInfo;
 use super::lookup;
-use super::operation;
+use super::operation::{self, Waited};
 #[cfg(feature = "capi")]
 use super::set::UNLIMITED;
 use super::set::{Set, Totals};
@@ -146,7 +146,7 @@ impl<T: 'static> Owner<T> {
     /// Returns `true` if a handle is a live one of this registry.
     #[inline]
     pub(crate) fn contains(&self, handle: u64) -> bool {
-        lookup::is_live::<T>(&SPACE, handle, self.want())
+        lookup::is_live::<Typed<T>>(&SPACE, handle, self.want())
     }
 
     /// As [`Owner::get`], with what to do then.
@@ -159,6 +159,15 @@ impl<T: 'static> Owner<T> {
     #[inline(always)]
     pub(crate) fn remove(&self, handle: u64, removed: impl Spot) -> Option<WasDropped> {
         operation::remove::<T>(handle, self.want(), removed)
+    }
+
+    /// Removes a handle, and returns when its value is dropped.
+    pub(crate) fn remove_and_wait(&self, handle: u64, removed: impl Spot) -> Result<(), Finding> {
+        match operation::remove_and_wait::<Typed<T>>(handle, self.want(), removed) {
+            Waited::Dropped => Ok(()),
+            Waited::NotLive => Err(self.explain(handle)),
+            Waited::HeldHere => Err(self.explain(handle).held_here()),
+        }
     }
 
     /// Removes a handle and moves its value out, unless somebody holds it.
@@ -262,7 +271,7 @@ pub(crate) fn get<T: 'static>(handle: u64) -> Option<Held<T>> {
 /// Returns `true` if a handle is live, in whatever registry of `T` it is.
 #[inline]
 pub(crate) fn is_live<T: 'static>(handle: u64) -> bool {
-    lookup::is_live::<T>(&SPACE, handle, Want::Type)
+    lookup::is_live::<Typed<T>>(&SPACE, handle, Want::Type)
 }
 
 /// As [`get`], with what to do then.
@@ -275,6 +284,15 @@ pub(crate) fn get_or<T: 'static, R>(handle: u64, found: impl Fn(Held<T>) -> R, o
 #[inline(always)]
 pub(crate) fn remove<T: 'static>(handle: u64, removed: impl Spot) -> Option<WasDropped> {
     operation::remove::<T>(handle, Want::Type, removed)
+}
+
+/// Removes a handle, in whatever registry of `T` it is, and returns when its value is dropped.
+pub(crate) fn remove_and_wait<T: 'static>(handle: u64, removed: impl Spot) -> Result<(), Finding> {
+    match operation::remove_and_wait::<Typed<T>>(handle, Want::Type, removed) {
+        Waited::Dropped => Ok(()),
+        Waited::NotLive => Err(explain_as::<T>(handle)),
+        Waited::HeldHere => Err(explain_as::<T>(handle).held_here()),
+    }
 }
 
 /// Removes a handle and moves its value out, in whatever registry of `T` it is.

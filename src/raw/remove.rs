@@ -271,7 +271,21 @@ pub(crate) unsafe fn give_back(space: &'static Space, handle: u64, me: Option<&'
     let (slot, set) = unsafe { (page.any_slot(Link::of(handle)), page.shard().set) };
     if slot.give_back() {
         set.undefer();
+        // Also if the drop panics.
+        let _last = LastHold { space, handle };
         Alone { page, slot, handle }.drop_value(me);
+    }
+}
+
+/// The last hold of a value that outlived its removal: when it goes, so has the value.
+struct LastHold {
+    space: &'static Space,
+    handle: u64,
+}
+
+impl Drop for LastHold {
+    fn drop(&mut self) {
+        self.space.waits().tell(self.handle);
     }
 }
 

@@ -13,6 +13,7 @@ use super::record::{Places, Record, RecordKind};
 use super::records::Records;
 use super::seed::mix;
 use super::set::{Key, Set};
+use super::waits::Waits;
 use crate::sync::{AtomicPtr, AtomicU64, Mutex, Opaque, Ordering, forks};
 use std::collections::{BTreeMap, VecDeque};
 use std::ptr;
@@ -84,6 +85,7 @@ pub(crate) struct Space {
     /// Every record ever made.
     records: Records,
     overdue: Overdue,
+    waits: Waits,
     unused: Mutex<Option<Unused>>,
     /// The record that owns what threads without a shard create. No thread ever claims it.
     common: AtomicPtr<Record>,
@@ -110,6 +112,7 @@ impl Space {
             parts: [const { AtomicPtr::new(ptr::null_mut()) }; PARTS],
             records: Records::new(),
             overdue: Overdue::new(),
+            waits: Waits::new(),
             unused: Mutex::new(None),
             common: AtomicPtr::new(ptr::null_mut()),
             parked: Mutex::new(BTreeMap::new()),
@@ -126,6 +129,7 @@ impl Space {
             parts: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
             records: Records::new(),
             overdue: Overdue::new(),
+            waits: Waits::new(),
             unused: Mutex::new(None),
             common: AtomicPtr::new(ptr::null_mut()),
             parked: Mutex::new(BTreeMap::new()),
@@ -281,6 +285,12 @@ impl Space {
     /// What waits for the answers of threads.
     pub(super) fn overdue(&self) -> &Overdue {
         &self.overdue
+    }
+
+    /// The removers that wait.
+    #[inline]
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.waits
     }
 
     /// How many records were made so far.

@@ -85,6 +85,32 @@ static void take_gives_the_object_back(void) {
     CHECK(haft_release(&ref) == HAFT_OK && destroyed == 1);
 }
 
+static void *release_after_a_while(void *ref) {
+    struct timespec while_ = {0, 5000000};
+    nanosleep(&while_, NULL);
+    CHECK(haft_release(ref) == HAFT_OK);
+    return NULL;
+}
+
+static void a_removal_may_wait_for_the_last_holder(void) {
+    int destroyed = 0;
+    haft_handle handle = 0;
+    haft_ref ref, shared;
+    pthread_t thread;
+    CHECK(HAFT_NEW(&session_type, session_new(4, &destroyed), &handle) == HAFT_OK);
+    CHECK(haft_get(&session_type, handle, &ref) == HAFT_OK);
+    FAILS(HAFT_REMOVE_AND_WAIT(handle), HAFT_HELD_HERE, "this very thread", "suite.c");
+    CHECK(haft_is_live(handle) == 1 && haft_release(&ref) == HAFT_OK);
+    CHECK(haft_get_shared(&session_type, handle, &shared) == HAFT_OK);
+    CHECK(pthread_create(&thread, NULL, release_after_a_while, &shared) == 0);
+    CHECK(HAFT_REMOVE_AND_WAIT(handle) == HAFT_OK);
+    CHECK(destroyed == 1);
+    CHECK(pthread_join(thread, NULL) == 0);
+    FAILS(haft_remove_and_wait(handle), HAFT_STALE, "removed at", "suite.c");
+    CHECK(haft_remove_and_wait(handle - 1) == HAFT_MALFORMED && haft_remove_and_wait(0) == HAFT_OK);
+    CHECK(haft_remove_and_wait_at(0, NULL, 0) == HAFT_OK);
+}
+
 static void wrong_handles_are_told_apart(void) {
     int destroyed = 0, local = 0;
     haft_handle handle = 0;
@@ -425,7 +451,7 @@ static void reports_name_what_is_alive(void) {
 }
 
 static void statuses_have_texts(void) {
-    for (haft_status status = HAFT_OK; status <= HAFT_WRONG_WIDTH; status++) {
+    for (haft_status status = HAFT_OK; status <= HAFT_HELD_HERE; status++) {
         CHECK(strlen(haft_status_text(status)) > 3);
         for (haft_status other = HAFT_OK; other < status; other++) {
             CHECK(strcmp(haft_status_text(status), haft_status_text(other)) != 0);
@@ -509,8 +535,8 @@ static void counters_tell_what_was_returned_and_misused(void) {
     CHECK(after.returned == before.returned + 1 && after.removed == before.removed + 1);
     CHECK(after.retired == 0 && after.errors == before.errors);
 
-    uint64_t errors[HAFT_WRONG_WIDTH + 1], sum = 0;
-    for (haft_status status = HAFT_OK; status <= HAFT_WRONG_WIDTH; status++) {
+    uint64_t errors[HAFT_HELD_HERE + 1], sum = 0;
+    for (haft_status status = HAFT_OK; status <= HAFT_HELD_HERE; status++) {
         errors[status] = haft_errors(status);
         sum += errors[status];
     }
@@ -530,6 +556,7 @@ int main(void) {
     creates_looks_up_and_removes();
     removal_waits_for_the_last_reference();
     take_gives_the_object_back();
+    a_removal_may_wait_for_the_last_holder();
     wrong_handles_are_told_apart();
     null_arguments_are_named();
     a_handle_has_the_place_that_it_is_created_for();

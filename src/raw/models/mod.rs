@@ -25,6 +25,7 @@ mod schedules;
 mod taking;
 mod unfenced;
 mod vacancy;
+mod waits;
 mod walks;
 
 use super::bits;
