@@ -277,7 +277,7 @@ haft_status haft_get_shared(const struct haft_type *type,
 // and where its thread has ended.
 //
 // Returns `HAFT_OK`; `HAFT_NOT_HELD` where it was released already (it, or a copy of it) or was never got; `HAFT_WRONG_THREAD`
-// where it belongs to another thread, which still holds it; `HAFT_NULL_ARGUMENT`.
+// where it was got on another thread, and is held there or was released already; `HAFT_NULL_ARGUMENT`.
 //
 // # Safety
 //

@@ -121,13 +121,14 @@ fn names() -> HashSet<String> {
 }
 
 /// From leaf to root. A module names only those before it, but for the pairs below.
-const ORDER: [&str; 46] = [
+const ORDER: [&str; 47] = [
     "windows",
     "pin",
     "at_exit",
     "bits",
     "link",
     "seed",
+    "section",
     "unwind",
     "hook",
     "clock",

@@ -287,7 +287,7 @@ fn not_here(reference: &haft_ref, mine: bool) -> Fault {
     }
     Fault::new(
         ffi::HAFT_WRONG_THREAD,
-        "the reference belongs to another thread, or was released there. Release it on the thread that got it, or share it there first \
-         (haft_share), or get it as a shared one (haft_get_shared).",
+        "the reference was got on another thread, and it is still held there or was released already. Release it once, on the thread that got \
+         it, or share it there first (haft_share), or get it as a shared one (haft_get_shared).",
     )
 }

@@ -257,7 +257,7 @@ unsafe fn explain(descriptor: *const haft_type, handle: u64) -> Fault {
 /// and where its thread has ended.
 ///
 /// Returns `HAFT_OK`; `HAFT_NOT_HELD` where it was released already (it, or a copy of it) or was never got; `HAFT_WRONG_THREAD`
-/// where it belongs to another thread, which still holds it; `HAFT_NULL_ARGUMENT`.
+/// where it was got on another thread, and is held there or was released already; `HAFT_NULL_ARGUMENT`.
 ///
 /// # Safety
 ///

@@ -4,6 +4,7 @@ use super::exhausted::Exhausted;
 use super::history::Mark;
 use super::page::Popped;
 use super::record::Record;
+use super::section::Section;
 use super::set::Set;
 use super::shard::Shard;
 use std::mem::ManuallyDrop;
@@ -51,6 +52,7 @@ unsafe fn open<T: 'static>(Popped { page, memory, link, generation }: Popped, va
 ///
 /// The caller owns the shard (I6), whose set has values of `T` and a registry.
 pub(crate) unsafe fn pop<T>(shard: &Shard) -> Result<Popped, Exhausted> {
+    let _section = Section::enter();
     if let Some(page) = shard.current() {
         // SAFETY(I6): the caller's promise.
         if let Some(popped) = unsafe { page.pop_again::<T>() } {

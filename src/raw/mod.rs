@@ -26,6 +26,7 @@ pub(crate) mod page;
 pub(crate) mod record;
 pub(crate) mod records;
 pub(crate) mod remove;
+pub(crate) mod section;
 pub(crate) mod seed;
 pub(crate) mod set;
 pub(crate) mod shard;

@@ -10,6 +10,7 @@ use super::lookup::{self, Hold};
 use super::page::{Page, Popped};
 use super::record::Record;
 use super::remove;
+use super::section::Section;
 use super::set::Set;
 use super::site::Spot;
 use super::thread::{Local, SPACE, local, me, notice_fork, with_borrowed, with_record};
@@ -211,6 +212,7 @@ pub(crate) fn insert_default<T: 'static>(
 unsafe fn pop_quickly<T>(page: Option<&'static Page>, created: impl Spot) -> Option<(Popped, u32)> {
     let page = page?;
     let site = created.known()?;
+    let _section = Section::enter();
     // SAFETY(I6): the caller's promise.
     unsafe { page.pop::<T>() }.map(|popped| (popped, site))
 }
@@ -234,6 +236,7 @@ fn insert_default_slowly<T: 'static>(
 fn pop_default<T: 'static>(local: &Local, first: FirstUse) -> Result<Popped, Exhausted> {
     // Mostly it is only the other free list's turn.
     let set = if let Some(page) = local.page_of::<T>() {
+        let _section = Section::enter();
         // SAFETY(I6): as in `insert_default`.
         if let Some(popped) = unsafe { page.pop_again::<T>() } {
             return Ok(popped);

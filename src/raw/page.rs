@@ -24,6 +24,7 @@ use super::history::History;
 use super::layout::{PageLayout, Shape, TypeInfo};
 use super::link::Link;
 use super::record::Record;
+use super::section::Section;
 use super::seed::{first_generation, highest_first};
 use super::shard::Shard;
 use super::slot::{Phase, Slot, State};
@@ -477,6 +478,7 @@ impl Page {
             // SAFETY(I8): passed on.
             return unsafe { self.give_back_remotely(slot, link, generation) };
         }
+        let _section = Section::enter();
         let freed = self.freed();
         slot.vacate(generation, Link::from_word(freed));
         // SAFETY(I8): passed on; the record's thread is this one (I6).

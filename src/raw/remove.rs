@@ -13,6 +13,7 @@ use super::history::Mark;
 use super::link::Link;
 use super::page::Page;
 use super::record::{Record, SUMMONS};
+use super::section::Section;
 use super::slot::{Reader, Slot};
 use super::space::Space;
 use std::ptr;
@@ -126,6 +127,7 @@ pub(crate) fn remove_own<V: Value>(
         return false;
     }
     if V::NEEDS_NO_DROP {
+        let _section = Section::enter();
         let freed = page.freed();
         // One exchange closes the slot and frees it.
         if !slot.vacate_unshared(state, handle, Link::from_word(freed)) {
