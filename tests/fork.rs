@@ -86,7 +86,7 @@ fn in_a_child(run: impl FnOnce() -> Vec<u64>) -> std::fs::File {
         0 => {
             // One that hangs ends, and has told nothing.
             // SAFETY: it takes a number.
-            unsafe { libc::alarm(60) };
+            unsafe { libc::alarm(20) };
             let bytes: Vec<_> = run().into_iter().flat_map(u64::to_ne_bytes).collect();
             let written = write.write_all(&bytes).is_ok();
             // SAFETY: ends the child without running anything of the parent's.
@@ -184,6 +184,33 @@ fn s12_a_fork_waits_for_locks_that_others_take_all_the_time() {
         stop.store(true, SeqCst);
     });
     BUSY.clear();
+}
+
+#[test]
+fn s12_a_fork_waits_for_threads_that_are_just_ending() {
+    // In an emulator, as above.
+    if std::env::var_os("HAFT_RUNNER").is_some() {
+        return;
+    }
+    let stop = AtomicBool::new(false);
+    let churn = || {
+        while !stop.load(SeqCst) {
+            thread::spawn(|| Handle::new(1_u8).delete()).join().unwrap();
+        }
+    };
+    thread::scope(|scope| {
+        (0..4).for_each(|_| drop(scope.spawn(churn)));
+        let children = std::env::var("HAFT_FORKS").map_or(50, |count| count.parse().unwrap());
+        for _ in 0..children {
+            // It forks before it has created anything, so its child must get its place among the threads.
+            let forks = || told(in_a_child(|| vec![Handle::new(2_u8).to_bits()]));
+            if thread::spawn(forks).join().unwrap().is_empty() {
+                stop.store(true, SeqCst);
+                panic!("the child hangs");
+            }
+        }
+        stop.store(true, SeqCst);
+    });
 }
 
 /// Created by other libraries' handlers: in a child, and in the parent.

@@ -12,6 +12,9 @@
 //! | bound | under the thread's id | its cells | its shards |
 //! | ended | none | cells of a record that is claimed for the one call | the common shard, under its lock |
 //!
+//! `thread_local` takes the id back under a lock. No fork comes between the end of a bound thread and that, where haft was the
+//! first to ask for the id.
+//!
 //! Ids and claims do not end at the same moment: `thread_local` gives an id back in a thread-local destructor, and others may
 //! run before and after it. So an id alone never makes an owner (I6): a thread that finds its record still claimed by
 //! another, or its own id gone, creates in the common shard.
@@ -32,6 +35,7 @@ use super::shard::Shard;
 use super::space::Space;
 use crate::sync::{forks, thread_local};
 use std::cell::Cell;
+use std::mem::ManuallyDrop;
 use std::panic::catch_unwind;
 use std::ptr;
 use thread_local::ThreadLocal;
@@ -72,8 +76,35 @@ thread_local! {
         }
     };
 
-    /// Notices that the thread ends. Touched after `thread_local`'s own, it runs before it.
+    /// Notices that the thread ends.
     static SENTINEL: Sentinel = const { Sentinel };
+
+    /// Two that are touched before and after `thread_local`'s own, and so run after and before it.
+    static AFTER: After = const { After };
+    static BEFORE: Before = const { Before };
+
+    /// No fork while `thread_local` takes the thread's id back: a child could never take its lock. `None` before and after that.
+    static ENDING: Cell<Option<ManuallyDrop<forks::Held>>> = const { Cell::new(None) };
+}
+
+struct Before;
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        end();
+        // Where the other one has gone already, nobody would let go.
+        if AFTER.try_with(|_| ()).is_ok() {
+            ENDING.set(Some(ManuallyDrop::new(forks::Held::new())));
+        }
+    }
+}
+
+struct After;
+
+impl Drop for After {
+    fn drop(&mut self) {
+        drop(ENDING.take().map(ManuallyDrop::into_inner));
+    }
 }
 
 struct Sentinel;
@@ -186,6 +217,7 @@ impl Local {
         if self.ended.get() {
             return None;
         }
+        let _ = AFTER.try_with(|_| ());
         // Where the destructor of `thread_local`'s id has run already, asking for an id panics. A thread that is so far
         // gone has no shard.
         let record = match BOUND.get() {
@@ -200,6 +232,7 @@ impl Local {
             },
         };
         // After the id's destructor is registered, so that this one runs first.
+        let _ = BEFORE.try_with(|_| ());
         if !watch() || !record.claim() {
             return None;
         }
