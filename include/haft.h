@@ -318,7 +318,7 @@ haft_status haft_remove_at(haft_handle handle,
 // For what must not go on behind one's back: when it has returned, no thread is in the middle of a callback that holds the object, and none
 // will be. Zero is accepted and does nothing. Any thread. Blocks until the references of other threads are released. So it must not be
 // called with a lock that a holder needs. References of this thread must be released before. For one that is not shared,
-// `HAFT_HELD_HERE` says so; for one that is shared, it would wait without end.
+// `HAFT_HELD_HERE` says so, mostly; for one that is shared, it would wait without end.
 //
 // Returns as `haft_remove`, or `HAFT_HELD_HERE`: nothing is removed then.
 haft_status haft_remove_and_wait(haft_handle handle);

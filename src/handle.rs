@@ -326,11 +326,17 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// guard that is leaked is waited for without end; [`Registry::deferred`](crate::Registry::deferred)
     /// shows who is waited for.
     ///
-    /// A thread must not wait for itself: drop your own guards first. If one of this thread's six
-    /// cheap ones holds the value, that is an error. Counted guards ([`SharedRef`](crate::SharedRef),
-    /// and a seventh [`Ref`]) belong to no thread, so they are waited for, whoever has them.
+    /// A thread must not wait for itself: drop your own guards first. If a [`Ref`] of this thread
+    /// holds the value, that is an error. Counted guards belong to no thread, so they are waited
+    /// for, whoever has them: a [`SharedRef`](crate::SharedRef), and mostly a seventh `Ref` at a
+    /// time. Two threads that wait for each other's guards wait without end, and so does the child
+    /// of a fork for a thread that it does not have.
     ///
-    /// Costs as [`remove`](Self::remove), and a lock. Nobody pays for it where nobody waits.
+    /// Costs as [`remove`](Self::remove), and a lock and a block of memory. Nobody pays where nobody
+    /// waits; where somebody does, the last holders of removed handles take the lock. Where a
+    /// sandbox forbids `membarrier` after the start, this also waits for threads that have looked
+    /// the handle up before, until they let their next guard go: call [`confine`](crate::confine)
+    /// first.
     ///
     /// # Errors
     ///

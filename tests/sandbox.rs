@@ -8,8 +8,9 @@ use haft::{Handle, Registry, Removal};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Output;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::mpsc;
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Has the kernel answer these calls so, to this thread and those that it starts.
 fn forbid(calls: &[i64], answer: u32) {
@@ -62,6 +63,36 @@ fn e12_e13_threads_that_may_not_call_membarrier_look_up_and_remove_all_the_same(
 #[test]
 fn s20_what_could_not_be_dropped_is_dropped_when_the_thread_lets_go_or_ends() {
     passes_alone("part_overdue");
+}
+
+#[test]
+fn s20_two_threads_that_wait_do_not_wait_for_each_other() {
+    passes_alone("part_mutual");
+}
+
+#[test]
+#[ignore = "a part of another test"]
+fn part_mutual() {
+    // Both have looked both up, and hold neither.
+    let handles = [Handle::new(1_u8), Handle::new(2_u8)];
+    let (barrier, (tell, told)) = (Arc::new(Barrier::new(2)), mpsc::channel());
+    for handle in handles {
+        let (barrier, tell) = (barrier.clone(), tell.clone());
+        thread::spawn(move || {
+            handles.iter().for_each(|handle| assert!(handle.get().is_ok()));
+            refuse_barriers();
+            barrier.wait();
+            handle.remove_and_wait().unwrap();
+            tell.send(()).unwrap();
+        });
+    }
+    // The thread that created them goes on, and so answers.
+    let (other, start, mut ended) = (Handle::new(3_u8), Instant::now(), 0);
+    while ended < 2 {
+        assert!(other.get().is_ok());
+        ended += told.try_iter().count();
+        assert!(start.elapsed() < Duration::from_secs(60), "they wait for each other");
+    }
 }
 
 /// How many of these were dropped.

@@ -1,9 +1,10 @@
 //! Removals that wait: when one has returned, the value is dropped, whoever did that (S4, S6, S10, S16).
 
 use haft::{AnyHandle, ErrorKind, Handle, Ref, Registry};
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -214,4 +215,59 @@ fn a_drop_may_itself_wait_for_another_value() {
         parent.remove_and_wait().unwrap();
         assert_eq!(count.now(), 0);
     });
+}
+
+/// Runs this on a new thread. A thread that waits for itself would never end.
+fn told(work: impl FnOnce() -> Result<(), haft::Error> + Send + 'static) -> Result<(), ErrorKind> {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || tell.send(work().map_err(|error| error.kind())));
+    told.recv_timeout(Duration::from_secs(60)).expect("it waits for itself")
+}
+
+#[test]
+fn a_guard_that_was_there_before_the_thread_created_anything_is_known() {
+    let handle = Handle::new('x');
+    let result = told(move || {
+        let _guard = handle.get().unwrap();
+        // Only now the thread has pages, and another record.
+        let _ = Handle::new('y').remove();
+        handle.remove_and_wait()
+    });
+    assert_eq!(result, Err(ErrorKind::HeldHere));
+
+    // Values in a row are held, too.
+    let registry: &'static Registry<_> = Box::leak(Box::new(Registry::new()));
+    let handle = registry.insert(3_u16);
+    let result = told(move || {
+        let mut result = Ok(());
+        registry.for_each(|handle, _| {
+            let _ = Handle::new('z').remove();
+            result = registry.remove_and_wait(handle);
+        });
+        result
+    });
+    assert_eq!((result, registry.remove_and_wait(handle)), (Err(ErrorKind::HeldHere), Ok(())));
+}
+
+#[test]
+fn a_guard_of_a_thread_that_ends_is_known() {
+    struct Late(Cell<Option<Handle<char>>>, Cell<Option<mpsc::Sender<Result<(), ErrorKind>>>>);
+    impl Drop for Late {
+        fn drop(&mut self) {
+            let (handle, tell) = (self.0.take().unwrap(), self.1.take().unwrap());
+            let _guard = handle.get().unwrap();
+            let _ = tell.send(handle.remove_and_wait().map_err(|error| error.kind()));
+        }
+    }
+    thread_local! {
+        static LATE: Late = const { Late(Cell::new(None), Cell::new(None)) };
+    }
+    let (handle, (tell, told)) = (Handle::new('x'), mpsc::channel());
+    thread::spawn(move || {
+        LATE.with(|late| (late.0.set(Some(handle)), late.1.set(Some(tell))));
+        // Before this, haft knows nothing of the thread; after it, its own destructor comes first.
+        drop(handle.get());
+    });
+    let result = told.recv_timeout(Duration::from_secs(60)).expect("it waits for itself");
+    assert_eq!(result, Err(ErrorKind::HeldHere));
 }

@@ -360,7 +360,7 @@ fn remove_slowly(handle: u64, removed: impl Spot) -> haft_status {
 /// For what must not go on behind one's back: when it has returned, no thread is in the middle of a callback that holds the object, and none
 /// will be. Zero is accepted and does nothing. Any thread. Blocks until the references of other threads are released. So it must not be
 /// called with a lock that a holder needs. References of this thread must be released before. For one that is not shared,
-/// `HAFT_HELD_HERE` says so; for one that is shared, it would wait without end.
+/// `HAFT_HELD_HERE` says so, mostly; for one that is shared, it would wait without end.
 ///
 /// Returns as `haft_remove`, or `HAFT_HELD_HERE`: nothing is removed then.
 #[unsafe(no_mangle)]

@@ -13,7 +13,9 @@ use super::remove;
 use super::section::Section;
 use super::set::Set;
 use super::site::Spot;
-use super::thread::{Local, SPACE, local, me, notice_fork, with_borrowed, with_record};
+use super::thread::{
+    Local, SPACE, holds, local, me, notice_fork, settle_before_sleep, with_borrowed, with_record,
+};
 use std::num::NonZeroU64;
 
 /// See [`lookup::get_or`].
@@ -116,8 +118,7 @@ pub(crate) enum Waited {
 
 /// Removes a handle, and returns when its value is dropped, by whoever does that.
 pub(crate) fn remove_and_wait<V: Value>(handle: u64, want: Want, removed: impl Spot) -> Waited {
-    let is_held = me().is_some_and(|me| me.holds(handle));
-    if is_held && lookup::is_live::<V>(&SPACE, handle, want) {
+    if holds(handle) && lookup::is_live::<V>(&SPACE, handle, want) {
         return Waited::HeldHere;
     }
     let entered = SPACE.waits().enter(handle);
@@ -125,7 +126,10 @@ pub(crate) fn remove_and_wait<V: Value>(handle: u64, want: Want, removed: impl S
         None => return Waited::NotLive,
         Some(Some(())) => {}
         // Nothing of this thread is locked or lent.
-        Some(None) => entered.until_dropped(),
+        Some(None) => {
+            settle_before_sleep();
+            entered.until_dropped();
+        }
     }
     Waited::Dropped
 }

@@ -367,6 +367,16 @@ impl Record {
         self.summoned.load(Ordering::SeqCst) != 0
     }
 
+    /// The claimer's cells tell all from now on: it publishes with barriers of its own, until the mode is plain
+    /// again. See `overdue`.
+    ///
+    /// SeqCst (E17): the mode, then the caller's look for a summons. Release (E12): as in `dismiss`.
+    #[cfg_attr(haft_loom, allow(dead_code, reason = "threads are not modelled"))]
+    pub(super) fn tell_all(&self) {
+        self.mode.swap(SHARED, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
     /// The claimer has answered. Its cells, too, tell all from now on: it publishes with barriers of its own.
     ///
     /// Release (E12): what it published before comes before whoever reads `SHARED`. Relaxed: the caller holds
@@ -477,6 +487,12 @@ impl Cell {
     #[inline(always)]
     pub(super) fn is_free(self) -> bool {
         self.cell().load(Ordering::Relaxed) == 0
+    }
+
+    /// Returns `true` if a guard of this handle was left here, and the slot counts it.
+    #[cfg_attr(haft_loom, allow(dead_code, reason = "threads are not modelled"))]
+    pub(super) fn is_noted(self, handle: u64) -> bool {
+        self.cell().load(Ordering::Relaxed) == handle & !1
     }
 
     /// From a token's pointer.

@@ -16,6 +16,8 @@ use super::record::{Record, SUMMONS};
 use super::section::Section;
 use super::slot::{Reader, Slot};
 use super::space::Space;
+use super::unwind::discard;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 
 /// A closed slot whose value is the bearer's alone (I3), who ends it by one of the methods.
@@ -294,8 +296,18 @@ impl Drop for LastHold {
 /// Gives back the holds that removers without a barrier have left to this thread, or to threads that have gone.
 #[cold]
 pub(crate) fn answer(space: &'static Space, me: Option<&'static Record>) {
+    let mut first = None;
     while let Some(handle) = space.overdue().next(me) {
         // SAFETY(I4): the hold that the remover left, which is given out once.
-        unsafe { give_back(space, handle, me) };
+        let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { give_back(space, handle, me) }));
+        // All of them go, also where the drop of one panics (S10).
+        match dropped {
+            Err(payload) if first.is_none() => first = Some(payload),
+            Err(payload) => discard(payload),
+            Ok(()) => {}
+        }
+    }
+    if let Some(payload) = first {
+        resume_unwind(payload);
     }
 }

@@ -19,6 +19,7 @@
 //! run before and after it. So an id alone never makes an owner (I6): a thread that finds its record still claimed by
 //! another, or its own id gone, creates in the common shard.
 
+use super::barrier;
 use super::clock;
 use super::exit;
 use super::fork;
@@ -29,7 +30,8 @@ use super::lookup;
 use super::name;
 use super::page::Page;
 use super::pin;
-use super::record::Record;
+use super::record::{self, Record};
+use super::remove;
 use super::set::Set;
 use super::shard::Shard;
 use super::space::Space;
@@ -48,6 +50,9 @@ static BOUND: ThreadLocal<&'static Record> = ThreadLocal::new();
 
 const PAGES: usize = 16;
 
+/// Guards in records that a thread has given up, as far as it remembers them.
+const LEFT: usize = 8;
+
 /// The type of no value: what a shortcut is of that leads nowhere.
 enum Nothing {}
 
@@ -58,6 +63,8 @@ pub(super) struct Local {
     ended: Cell<bool>,
     /// Its number where it stands in marks; 0 before it has one, and where none was left.
     who: Cell<u64>,
+    /// Cells that it has left with guards in them, and their handles.
+    left: [Cell<Option<(record::Cell, u64)>>; LEFT],
     /// Current pages by the registry's identity; 0, which none has, without a page. Only valid while bound.
     by_set: [Cell<(u64, *const Page)>; PAGES],
     /// Current pages of default registries by the type's description; that of [`Nothing`] without a page. Only valid while bound.
@@ -71,6 +78,7 @@ thread_local! {
             bound: Cell::new(false),
             ended: Cell::new(false),
             who: Cell::new(0),
+            left: [const { Cell::new(None) }; LEFT],
             by_set: [const { Cell::new((0, ptr::null())) }; PAGES],
             by_type: [const { Cell::new((TypeInfo::of::<Nothing>(), ptr::null())) }; PAGES],
         }
@@ -128,7 +136,7 @@ fn end() {
         leave(&());
     }
     if let Some(record) = local.record.take() {
-        lookup::disclaim(&SPACE, record);
+        local.leave(record);
     }
 }
 
@@ -145,6 +153,7 @@ fn forget_pages() {
 fn outlive_the_others() {
     forget_pages();
     SPACE.all_records().for_each(Record::outlive);
+    SPACE.waits().outlive();
 }
 
 /// In a child whose handlers have not come to haft's own yet, does what that does.
@@ -237,11 +246,30 @@ impl Local {
             return None;
         }
         if let Some(pooled) = self.record.take() {
-            lookup::disclaim(&SPACE, pooled);
+            self.leave(pooled);
         }
         self.introduce(record);
         self.bound.set(true);
         Some(record)
+    }
+
+    /// Gives a record up. The guards in it stay this thread's, which remembers some of them.
+    fn leave(&self, record: &'static Record) {
+        for (index, handle) in record.left_behind() {
+            let free = self.left.iter().find(|left| left.get().is_none_or(|(cell, of)| !cell.is_noted(of)));
+            free.unwrap_or(&self.left[index % LEFT]).set(Some((record::Cell::new(record, index), handle)));
+        }
+        lookup::disclaim(&SPACE, record);
+    }
+
+    /// Returns `true` if a guard of this thread holds the handle, which is live: one in a cell of its own, or
+    /// one that it has left in a record. (If another thread has the cell by now, and has left the same handle
+    /// there, it is taken for this one's.)
+    fn holds(&self, handle: u64) -> bool {
+        let is_left = |left: &Cell<Option<(record::Cell, u64)>>| {
+            left.get().is_some_and(|(cell, of)| of == handle && cell.is_noted(handle))
+        };
+        self.record.get().is_some_and(|me| me.holds(handle)) || self.left.iter().any(is_left)
     }
 
     /// Makes a claimed record this thread's own. A thread that has no number yet gets one.
@@ -294,7 +322,7 @@ struct Borrowed(&'static Record);
 
 impl Drop for Borrowed {
     fn drop(&mut self) {
-        lookup::disclaim(&SPACE, self.0);
+        local().leave(self.0);
     }
 }
 
@@ -334,6 +362,21 @@ pub(crate) fn with_any_record(operation: &mut dyn FnMut(&'static Record)) {
 #[inline]
 pub(crate) fn me() -> Option<&'static Record> {
     local().record.get()
+}
+
+/// Returns `true` if a guard of this thread is known to hold the handle, which is live.
+pub(crate) fn holds(handle: u64) -> bool {
+    local().holds(handle)
+}
+
+/// Before this thread sleeps: removers that can make no barrier need not wait for it.
+pub(crate) fn settle_before_sleep() {
+    if let Some(me) = me().filter(|_| !barrier::is_available()) {
+        me.tell_all();
+        if me.is_summoned() {
+            remove::answer(&SPACE, Some(me));
+        }
+    }
 }
 
 /// Whether what this thread creates goes into shards of its own, from now until it ends.

@@ -2,7 +2,7 @@
 //!
 //! A remover that waits enters itself before it closes the slot. So it is there before it gives its own hold
 //! back, and whoever has the last hold finds it (E18). That one drops the value and tells it. Where nobody
-//! waits, the last holder looks at one number, and it is only asked for where a value outlived its removal.
+//! waits, the last holder looks at one number, and only if a value outlived its removal.
 
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, Signal};
 
@@ -50,6 +50,14 @@ impl Waits {
         if self.count.load(Ordering::Relaxed) != 0 {
             self.leave(|wait| wait.handle == handle);
         }
+    }
+
+    /// In the child of a fork, where of all threads only the caller goes on, nobody waits. (A signal may have
+    /// been in use just then, so it stays as it is.)
+    #[cfg(not(haft_loom))]
+    pub(super) fn outlive(&self) {
+        std::mem::forget(std::mem::take(&mut *self.all.lock()));
+        self.count.store(0, Ordering::Relaxed);
     }
 
     #[cold]
