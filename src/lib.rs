@@ -5,12 +5,12 @@
 //! [Every text]: docs::errors
 //! [How it works]: docs::architecture
 //! [how it is checked]: docs::verification
+//! [All limits]: docs::limits
 //! [processors and systems]: docs::systems
 //! [watching]: docs::watching
 //! [errors]: docs::errors
 //! [the debugger]: docs::debugger
 //! [`Error`]: Error
-//! [`SharedRef`]: SharedRef
 //! [`stats`]: stats()
 //! [`on_misuse`]: on_misuse()
 #![doc = include_str!("docs/overview.md")]

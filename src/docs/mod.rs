@@ -32,6 +32,9 @@ pub mod verification {}
 #[doc = include_str!("errors.md")]
 pub mod errors {}
 
+#[doc = include_str!("limits.md")]
+pub mod limits {}
+
 #[doc = include_str!("systems.md")]
 pub mod systems {}
 
