@@ -111,7 +111,7 @@ struct After;
 
 impl Drop for After {
     fn drop(&mut self) {
-        drop(ENDING.take().map(ManuallyDrop::into_inner));
+        let _held = ENDING.take().map(ManuallyDrop::into_inner);
     }
 }
 
